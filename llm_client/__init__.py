@@ -1,0 +1,1 @@
+"""One client for every LLM provider: a shell command and a Python library over one core."""

@@ -1,0 +1,63 @@
+"""What a dialect asks of the transport and what it gets back, without any HTTP library.
+
+Owns the three values that cross the seam between the pure floors and the transport. They are
+plain data, so that a dialect can be tested without a network and `--dry-run` can print them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Head", "HttpRequest", "Timeouts"]
+
+DEFAULT_CONNECT_SECONDS = 5.0
+DEFAULT_SILENCE_SECONDS = 30.0
+DEFAULT_FIRST_BYTE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each wait of one attempt may last, in seconds; `None` waits for ever."""
+
+    connect: float | None = DEFAULT_CONNECT_SECONDS
+    """Name look-up, TCP and TLS together."""
+    first_byte: float | None = DEFAULT_FIRST_BYTE_SECONDS
+    """From the request being sent to the first byte of the answer's body."""
+    silence: float | None = DEFAULT_SILENCE_SECONDS
+    """The longest gap between two later bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request as it goes on the wire."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = field(default=None, repr=False)
+    timeouts: Timeouts = Timeouts()
+    secret_headers: frozenset[str] = frozenset()
+    """Lower-case names of the headers that carry a key: never shown, never sent to another host."""
+
+    def __repr__(self) -> str:
+        """Show the request without the values of its secret headers."""
+        return f"HttpRequest({self.method} {self.url}, headers={self.shown_headers()!r})"
+
+    def shown_headers(self) -> dict[str, str]:
+        """Return the headers fit for a terminal or a log: keys are masked."""
+        return {
+            name: "***" if name.lower() in self.secret_headers else value
+            for name, value in self.headers
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names are lower-case; a repeated header is joined with `, `."""
+    url: str = ""
+    """Where the answer came from, after redirects."""
