@@ -1,6 +1,6 @@
 """Every error of llm_client, drawn as a tree.
 
-LLMError                          what failed, why; `.hint` says what to do next
+LLMError                          what failed, why; `.hint` says what to do next; `.partial` is what had arrived
 ├ ConfigurationError              a bad setting, file or argument; no key
 ├ ConnectionError                 no answer: refused, unreachable, TLS, broken off (also builtins.ConnectionError)
 │  └ TimeoutError                 a wait ran out (also builtins.TimeoutError)
@@ -12,7 +12,7 @@ LLMError                          what failed, why; `.hint` says what to do next
 │  ├ ValidationError              the request is refused as it stands
 │  │  └ ContextLengthError        it is longer than the model's context window
 │  └ LLMServiceError              5xx, overloaded, an answer that makes no sense
-├ GenerationError                 the answer began and went wrong; `.partial` has what arrived
+├ GenerationError                 the answer began and went wrong
 │  ├ ContentFilterError           the provider withheld the answer
 │  ├ StreamInterruptedError       the stream was cut
 │  └ InvalidOutputError           the answer is not what was asked for
@@ -61,11 +61,14 @@ class LLMError(Exception):
     """What failed and why, in one or two sentences."""
     hint: str | None
     """What to do next, with the command in backticks; `None` when there is nothing to say."""
+    partial: str
+    """The text of the answer that had arrived before the failure; empty when none had."""
 
-    def __init__(self, message: str = "", *, hint: str | None = None) -> None:
+    def __init__(self, message: str = "", *, hint: str | None = None, partial: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.partial = partial
 
     def __str__(self) -> str:
         """Return the message alone: a program prints the hint where it wants it."""
@@ -89,6 +92,13 @@ class ConfigurationError(LLMError):
 
 class ConnectionError(LLMError, builtins.ConnectionError):
     """No usable answer from the network: refused, unreachable, TLS failure, broken off."""
+
+    def __init__(
+        self, message: str = "", *, hint: str | None = None, partial: str = "", refused: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, partial=partial)
+        self.refused = refused
+        """True when nothing listens at the address: trying again at once is pointless."""
 
 
 class TimeoutError(ConnectionError, builtins.TimeoutError):
@@ -164,12 +174,7 @@ class LLMServiceError(LLMAPIError):
 
 
 class GenerationError(LLMError):
-    """The answer began and went wrong."""
-
-    def __init__(self, message: str = "", *, hint: str | None = None, partial: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.partial = partial
-        """The text that arrived before the failure."""
+    """The answer began and went wrong; `.partial` has what arrived."""
 
 
 class ContentFilterError(GenerationError):

@@ -1,0 +1,1 @@
+"""One file per wire format: pure encoding and decoding. Sans-I/O."""

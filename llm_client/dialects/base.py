@@ -1,0 +1,75 @@
+"""What a dialect is to the engine.
+
+A dialect is pure: it turns a request into bytes for the wire and bytes from the wire into chunks
+and errors. Optional abilities are separate protocols, so that a dialect states what it can do by
+having the method.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from ..exceptions import LLMError
+from ..types.http import Head, HttpRequest
+from ..types.models import ModelInfo
+from ..types.request import LLMRequest
+from ..types.response import StreamChunk
+from ..types.target import Target
+
+__all__ = ["Dialect", "ListsModels", "StreamDecoder"]
+
+
+class StreamDecoder(Protocol):
+    """Turns the bytes of one streamed answer into chunks. The chunks do not depend on the cuts."""
+
+    done: bool
+    """Whether the answer is known to be over; what the server still sends does not matter."""
+
+    def feed(self, data: bytes) -> list[StreamChunk]:
+        """Take the next bytes; return what they complete. An error is a chunk with `.error`."""
+        ...
+
+    def end(self) -> list[StreamChunk]:
+        """Take the end of the stream; the last chunk has `.error` when the answer was cut."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format, both directions."""
+
+    def encode(self, request: LLMRequest, target: Target) -> HttpRequest:
+        """Return the request as it goes on the wire.
+
+        Raises:
+            ValidationError: the dialect cannot say something that the request asks for.
+        """
+        ...
+
+    def decode(self, body: bytes, target: Target) -> list[StreamChunk]:
+        """Return the chunks of an answer that came whole; the last has `.is_done` or `.error`."""
+        ...
+
+    def decoder(self, target: Target) -> StreamDecoder:
+        """Return a decoder for one streamed answer."""
+        ...
+
+    def error(self, head: Head, body: bytes, target: Target) -> LLMError:
+        """Return the error that an answer with an error status means."""
+        ...
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """A dialect that can ask which models there are."""
+
+    def encode_models(self, target: Target) -> HttpRequest:
+        """Return the request for the model list."""
+        ...
+
+    def decode_models(self, body: bytes, target: Target) -> list[ModelInfo]:
+        """Return the models that the answer lists.
+
+        Raises:
+            LLMServiceError: the answer is no model list.
+        """
+        ...

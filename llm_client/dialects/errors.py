@@ -1,0 +1,302 @@
+"""Which error an error answer means.
+
+Owns the reading of the many shapes that providers give their errors and the classification:
+by the in-band code or type, then by the status, and by message text only on 400, 413 and 422
+(WIRE.md §§1, 9, 10). What the text of the message says about a key is masked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import (
+    AuthenticationError,
+    ContentFilterError,
+    ContextLengthError,
+    LLMAPIError,
+    LLMError,
+    LLMServiceError,
+    ModelNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    ValidationError,
+)
+from ..types.http import Head
+from ..types.secret import redact
+from ..types.target import Target
+from ..wire.headers import retry_after_seconds, should_retry_header
+
+__all__ = ["answer_error", "not_an_answer", "stream_error"]
+
+BODY_LIMIT = 4000
+MESSAGE_LIMIT = 600
+
+_BY_CODE: dict[str, type[LLMError]] = {
+    **dict.fromkeys(
+        (
+            "auth_error",
+            "authentication_error",
+            "invalid_api_key",
+            "invalid_authentication",
+            "permission_denied",
+            "permission_error",
+            "token_not_found_in_db",
+            "unauthenticated",
+            "unauthorized",
+        ),
+        AuthenticationError,
+    ),
+    **dict.fromkeys(("model_not_found", "model_not_available"), ModelNotFoundError),
+    **dict.fromkeys(
+        (
+            "billing_error",
+            "billing_hard_limit_reached",
+            "budget_exceeded",
+            "insufficient_balance",
+            "insufficient_quota",
+            "payment_required",
+            "quota_exceeded",
+        ),
+        QuotaExceededError,
+    ),
+    **dict.fromkeys(
+        (
+            "rate_limit_error",
+            "rate_limit_exceeded",
+            "resource_exhausted",
+            "throttling_error",
+            "too_many_requests",
+        ),
+        RateLimitError,
+    ),
+    **dict.fromkeys(
+        ("context_length_exceeded", "context_window_exceeded", "exceed_context_size_error"),
+        ContextLengthError,
+    ),
+    **dict.fromkeys(
+        ("content_filter", "content_policy_violation", "responsibleaipolicyviolation"),
+        ContentFilterError,
+    ),
+    **dict.fromkeys(
+        ("engine_overloaded", "overloaded", "overloaded_error", "service_unavailable"),
+        LLMServiceError,
+    ),
+}
+_BY_STATUS: dict[int, type[LLMAPIError]] = {
+    400: ValidationError,
+    401: AuthenticationError,
+    402: QuotaExceededError,
+    403: AuthenticationError,
+    413: ValidationError,
+    422: ValidationError,
+    429: RateLimitError,
+}
+_BY_TEXT: tuple[tuple[re.Pattern[str], type[LLMAPIError]], ...] = (
+    (
+        re.compile(
+            r"maximum context length|context_length_exceeded|prompt is too long|input is too long"
+            r"|exceeds the context length|input length exceeds|exceeds the available context size",
+            re.IGNORECASE,
+        ),
+        ContextLengthError,
+    ),
+    (
+        re.compile(r"model\b.{0,200}(not found|does not exist)", re.IGNORECASE | re.DOTALL),
+        ModelNotFoundError,
+    ),
+    (re.compile(r"api key not valid|invalid api key", re.IGNORECASE), AuthenticationError),
+    (re.compile(r"credit balance is too low", re.IGNORECASE), QuotaExceededError),
+)
+_TEXT_STATUSES = frozenset({400, 413, 422})
+_RETRYABLE_STATUSES = frozenset({408, 409, 429})
+_NOT_IMPLEMENTED = 501
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What an error body says, whatever its shape."""
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    status: int | None = None
+    in_band: bool = True
+    """False when the body was no error that a provider of LLMs would send (HTML, nothing)."""
+
+
+def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
+    """Return the error that an answer with an error status means."""
+    details = _read(body)
+    error = _build(details, head.status, head.headers, target, body)
+    if not details.in_band and head.status == 404 and isinstance(error, LLMAPIError):
+        error.hint = (
+            f"Nothing answers at {head.url or target.base_url}: is the base URL right? "
+            "OpenAI-compatible servers usually want it to end in `/v1`."
+        )
+    return error
+
+
+def stream_error(value: object, target: Target) -> LLMError:
+    """Return the error that arrived in the middle of a stream, after a status of 200."""
+    details = _from_json(value)
+    return _build(details, details.status or 200, {}, target, json.dumps(value).encode())
+
+
+def not_an_answer(what: str, target: Target, body: bytes = b"") -> LLMServiceError:
+    """Return the error for a 200 that is no answer: HTML, nothing, something else."""
+    return LLMServiceError(
+        f"{target.provider.name} at {target.base_url} sent {what} instead of an answer.",
+        hint=f"Is {target.base_url} the address of an LLM server? Set it with `--base-url`.",
+        status=200,
+        provider=target.provider.name,
+        model=target.model,
+        body=_shown_body(body, target),
+    )
+
+
+def _build(
+    details: _Details,
+    status: int,
+    headers: Mapping[str, str],
+    target: Target,
+    body: bytes,
+) -> LLMError:
+    kind = _classify(details, status, target)
+    message = redact(details.message, [target.api_key])[:MESSAGE_LIMIT]
+    lead = _LEADS.get(kind, "{provider} answered with an error")
+    lead = lead.format(provider=target.provider.name, model=target.model)
+    text = f"{lead} ({status}): {message}"
+    hint = _hint(kind, target)
+    if not issubclass(kind, LLMAPIError):
+        return kind(text, hint=hint)
+    retry_after = retry_after_seconds(headers)
+    return kind(
+        text,
+        hint=hint,
+        status=status,
+        code=details.code,
+        type=details.type,
+        param=details.param,
+        request_id=headers.get("x-request-id") or headers.get("request-id"),
+        retry_after=retry_after,
+        provider=target.provider.name,
+        model=target.model,
+        retryable=_retryable(kind, status, headers),
+        body=_shown_body(body, target),
+    )
+
+
+_LEADS: dict[type[LLMError], str] = {
+    AuthenticationError: "{provider} did not accept the key",
+    ModelNotFoundError: "{provider} has no model {model!r}",
+    RateLimitError: "{provider} asks to slow down",
+    QuotaExceededError: "The quota at {provider} is used up",
+    ContextLengthError: "The prompt is too long for {model!r}",
+    ValidationError: "{provider} refused the request",
+    ContentFilterError: "{provider} withheld the answer",
+    LLMServiceError: "{provider} failed",
+}
+
+
+def _hint(kind: type[LLMError], target: Target) -> str | None:
+    if kind is AuthenticationError:
+        names = " or ".join(target.provider.key_env) or "LLM_CLIENT_API_KEY"
+        return f"Put a valid key into {names}."
+    if kind is ModelNotFoundError and target.provider.fetch_model_command:
+        return f"Fetch it with `{target.provider.fetch_model_command} {target.model}`."
+    return None
+
+
+def _classify(details: _Details, status: int, target: Target) -> type[LLMError]:
+    for word in (details.code, details.type):
+        if word is not None and (kind := _BY_CODE.get(word.lower())) is not None:
+            return kind
+    if status in _TEXT_STATUSES:
+        for pattern, kind in _BY_TEXT:
+            if pattern.search(details.message):
+                return kind
+    if status == 404 and details.in_band and target.provider.quirks.not_found_is_model:
+        return ModelNotFoundError
+    if status >= 500 or status in {200, 408}:
+        return LLMServiceError
+    return _BY_STATUS.get(status, LLMAPIError)
+
+
+def _retryable(kind: type[LLMError], status: int, headers: Mapping[str, str]) -> bool:
+    if issubclass(
+        kind, AuthenticationError | ModelNotFoundError | QuotaExceededError | ValidationError
+    ):
+        return False
+    asked = should_retry_header(headers)
+    if asked is not None:
+        return asked
+    if issubclass(kind, RateLimitError) or status in _RETRYABLE_STATUSES:
+        return True
+    return status != _NOT_IMPLEMENTED and issubclass(kind, LLMServiceError)
+
+
+def _shown_body(body: bytes, target: Target) -> str | None:
+    return redact(body[:BODY_LIMIT].decode("utf-8", "replace"), [target.api_key]) or None
+
+
+def _read(body: bytes) -> _Details:
+    text = body.decode("utf-8", "replace").strip()
+    if not text:
+        return _Details("no explanation was given.", in_band=False)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        if text[:1] == "<":
+            return _Details("an HTML page, not an error of an LLM server.", in_band=False)
+        return _Details(text, in_band=False)
+    return _from_json(value)
+
+
+def _from_json(value: object) -> _Details:
+    match value:
+        case [first, *_]:
+            return _from_json(first)
+        case {"error": str(text)} if text.lstrip()[:1] == "{":
+            # Ollama passes the error of its runner on as JSON inside the string.
+            try:
+                return _from_json(json.loads(text))
+            except ValueError:
+                return _Details(text)
+        case {"error": str(text)} | {"detail": str(text)}:
+            return _Details(text, in_band=text != "Not Found")
+        case {"error": dict(inner)}:
+            return _from_object(inner)
+        case {"errors": [first, *_]}:
+            return _from_json({"error": first})
+        case {"detail": [{"msg": str(text), **rest}, *_]}:
+            where = rest.get("loc")
+            return _Details(text, param=".".join(map(str, where)) if where else None)
+        case {"detail": dict(inner)}:
+            return _from_object(inner)
+        case {"message": str()}:
+            return _from_object(value)
+        case str(text):
+            return _Details(text, in_band=False)
+    return _Details(json.dumps(value)[:MESSAGE_LIMIT], in_band=False)
+
+
+def _from_object(value: Mapping[str, Any]) -> _Details:
+    message = value.get("message") or value.get("msg") or json.dumps(value)
+    match value.get("metadata"):
+        case {"raw": str(raw)} if raw:
+            # OpenRouter says only "Provider returned error" and hides the reason here.
+            message = f"{message}: {raw}"
+    code, kind = value.get("code"), value.get("type")
+    status = value.get("status_code", code)
+    return _Details(
+        str(message),
+        code=None if code is None else str(code),
+        type=None if kind is None else str(kind),
+        param=value["param"] if isinstance(value.get("param"), str) else None,
+        status=status if isinstance(status, int) and 400 <= status < 600 else None,
+    )

@@ -1,0 +1,52 @@
+"""The HTTP request that every JSON dialect makes: address, headers, key, body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from .._version import __version__
+from ..types.http import HttpRequest
+from ..types.target import Target
+
+__all__ = ["json_request"]
+
+_USER_AGENT = f"llm_client/{__version__}"
+
+
+def json_request(
+    method: str,
+    path: str,
+    target: Target,
+    body: Mapping[str, object] | None = None,
+    *,
+    stream: bool = False,
+    stream_type: str = "text/event-stream",
+) -> HttpRequest:
+    """Return a request to `path` under the target's base URL, with its key as a Bearer token.
+
+    A GET is a quick question to the server: the wait for its first byte is no longer than the
+    silence that an answer may have.
+    """
+    headers = [
+        ("accept", stream_type if stream else "application/json"),
+        ("user-agent", _USER_AGENT),
+    ]
+    encoded = None
+    timeouts = target.timeouts
+    if body is not None:
+        headers.append(("content-type", "application/json"))
+        # A lone surrogate (from undecodable bytes of an argument) cannot be UTF-8.
+        encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
+    if target.api_key:
+        headers.append(("authorization", f"Bearer {target.api_key.reveal()}"))
+    return HttpRequest(
+        method=method,
+        url=target.base_url + path,
+        headers=tuple(headers),
+        body=encoded,
+        timeouts=timeouts,
+        secret_headers=frozenset({"authorization"}),
+    )

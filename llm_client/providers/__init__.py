@@ -1,0 +1,1 @@
+"""The catalog: one row per provider, no logic."""

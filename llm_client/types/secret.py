@@ -1,0 +1,58 @@
+"""A key that does not print itself, and the redaction of keys in foreign text.
+
+Providers echo keys in their error messages (WIRE.md §11.22), so every text that comes from
+outside passes `redact` before it can reach a message, a log or a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["Secret", "redact"]
+
+MASK = "***"
+MINIMUM_SECRET_LENGTH = 6
+"""Shorter "keys" (`none`, `x`) are placeholders: masking them would garble ordinary words."""
+
+_KEY_SHAPES = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|r8|nvapi|fw|tgp|ghp|gho|github_pat)[-_][A-Za-z0-9_*-]{6,}"
+    r"|\bAIza[A-Za-z0-9_-]{10,}"
+    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{6,}"
+)
+"""What keys of the known providers look like, also half-masked ones such as `sk-ab***yz`."""
+
+
+class Secret:
+    """A string that shows as `***` in `repr`, `str`, f-strings and tracebacks."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself, for the one place that puts it on the wire."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+
+def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
+    """Return `text` with the given keys, and whatever has the shape of a key, masked."""
+    for secret in secrets:
+        if secret is not None and len(secret.reveal()) >= MINIMUM_SECRET_LENGTH:
+            text = text.replace(secret.reveal(), MASK)
+    return _KEY_SHAPES.sub(MASK, text)

@@ -1,0 +1,75 @@
+"""Where an attempt goes: a row of the provider catalog, and that row made concrete.
+
+Owns the shape of provider data. What is true of which provider stands in `providers/catalog.py`;
+what to do with it is the dialects' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .http import DEFAULT_FIRST_BYTE_SECONDS, Timeouts
+from .secret import Secret
+
+__all__ = ["ProviderSpec", "Quirks", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """In what a provider departs from its dialect. The default is the dialect's own vendor."""
+
+    max_tokens_field: str = "max_completion_tokens"
+    """Name of the field that bounds the answer."""
+    stream_options: bool = True
+    """Whether `stream_options.include_usage` is understood."""
+    not_found_is_model: bool = True
+    """Whether a 404 on the chat path means that the model is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """One row of the catalog."""
+
+    name: str
+    base_url: str
+    """Without a trailing slash; empty when the user must give it."""
+    dialect: str
+    key_env: tuple[str, ...] = ()
+    """Variables that may hold the key, the first one set wins."""
+    base_url_env: tuple[str, ...] = ()
+    """The provider's own variables for its address."""
+    model_env: tuple[str, ...] = ()
+    """Variables that name the model."""
+    key_required: bool = True
+    local: bool = False
+    """A server on the user's own machine: no key, slow first byte, may simply not run."""
+    default_model: str = ""
+    """Used when none is named; empty means: ask the server and take its first."""
+    first_byte: float = DEFAULT_FIRST_BYTE_SECONDS
+    """Seconds; local servers may be loading a model."""
+    start_command: str = ""
+    """What starts a local server, for the hint when nothing listens."""
+    fetch_model_command: str = ""
+    """What fetches a missing model, with its name behind it, for the hint."""
+    alternative_base_urls: tuple[str, ...] = ()
+    """Where the server may also listen, when `base_url` is the default."""
+    quirks: Quirks = Quirks()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Provider, model, address and key: where one attempt goes."""
+
+    provider: ProviderSpec
+    model: str
+    base_url: str
+    api_key: Secret | None = None
+    timeouts: Timeouts = Timeouts()
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Provider-specific fields from the configuration, under those of the request."""
+
+    @property
+    def spec(self) -> str:
+        """The model spec, `provider/model`."""
+        return f"{self.provider.name}/{self.model}" if self.model else self.provider.name

@@ -1,0 +1,50 @@
+"""Response headers that tell when to try again. Pure: the server's own `Date` is the clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+__all__ = ["retry_after_seconds", "should_retry_header"]
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that the server asks for, in seconds; `None` when it asks for none.
+
+    `retry-after-ms` wins over `retry-after`, which is a number of seconds (also a fraction) or an
+    HTTP date, read against the `Date` of the same answer. NaN, infinite and negative values are
+    ignored (WIRE.md §9).
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or value is None:
+        return seconds
+    until, now = _date(value), _date(headers.get("date"))
+    if until is None or now is None:
+        return None
+    return max(0.0, until - now)
+
+
+def should_retry_header(headers: Mapping[str, str]) -> bool | None:
+    """Return what `x-should-retry` says; `None` when it is absent or unclear."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _date(value: str | None) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(value or "").timestamp()
+    except ValueError:
+        return None
