@@ -1,1 +1,146 @@
-"""One client for every LLM provider: a shell command and a Python library over one core."""
+"""One client for every LLM provider: a shell command and a Python library over one core.
+
+Public names are resolved when they are first used (PEP 562), so that importing the package costs
+next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .aclient import AsyncLLMClient, AsyncStream
+    from .client import LLMClient, Stream
+    from .engine.session import Stats
+    from .exceptions import (
+        AuthenticationError,
+        BudgetExceededError,
+        ConfigurationError,
+        ConnectionError,
+        ContentFilterError,
+        ContextLengthError,
+        GenerationError,
+        InvalidOutputError,
+        LLMAPIError,
+        LLMConnectionError,
+        LLMError,
+        LLMServiceError,
+        LLMTimeoutError,
+        ModelNotFoundError,
+        QuotaExceededError,
+        RateLimitError,
+        StreamInterruptedError,
+        TimeoutError,
+        ToolDeniedError,
+        ToolError,
+        ValidationError,
+    )
+    from .providers.catalog import Provider
+    from .types.config import LLMConfig
+    from .types.events import AttemptRecord, FallingBack, Notice, Retrying
+    from .types.messages import Message, Tool, ToolCall
+    from .types.models import HealthReport, ModelInfo
+    from .types.request import LLMRequest, RequestOptions
+    from .types.response import LLMResponse, StreamChunk, ToolCallDelta, Usage
+    from .types.secret import Secret
+
+_MODULES = {
+    "aclient": ("AsyncLLMClient", "AsyncStream"),
+    "client": ("LLMClient", "Stream"),
+    "engine.session": ("Stats",),
+    "exceptions": (
+        "AuthenticationError",
+        "BudgetExceededError",
+        "ConfigurationError",
+        "ConnectionError",
+        "ContentFilterError",
+        "ContextLengthError",
+        "GenerationError",
+        "InvalidOutputError",
+        "LLMAPIError",
+        "LLMConnectionError",
+        "LLMError",
+        "LLMServiceError",
+        "LLMTimeoutError",
+        "ModelNotFoundError",
+        "QuotaExceededError",
+        "RateLimitError",
+        "StreamInterruptedError",
+        "TimeoutError",
+        "ToolDeniedError",
+        "ToolError",
+        "ValidationError",
+    ),
+    "providers.catalog": ("Provider",),
+    "types.config": ("LLMConfig",),
+    "types.events": ("AttemptRecord", "FallingBack", "Notice", "Retrying"),
+    "types.messages": ("Message", "Tool", "ToolCall"),
+    "types.models": ("HealthReport", "ModelInfo"),
+    "types.request": ("LLMRequest", "RequestOptions"),
+    "types.response": ("LLMResponse", "StreamChunk", "ToolCallDelta", "Usage"),
+    "types.secret": ("Secret",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "AsyncLLMClient",
+    "AsyncStream",
+    "AttemptRecord",
+    "AuthenticationError",
+    "BudgetExceededError",
+    "ConfigurationError",
+    "ConnectionError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "FallingBack",
+    "GenerationError",
+    "HealthReport",
+    "InvalidOutputError",
+    "LLMAPIError",
+    "LLMClient",
+    "LLMConfig",
+    "LLMConnectionError",
+    "LLMError",
+    "LLMRequest",
+    "LLMResponse",
+    "LLMServiceError",
+    "LLMTimeoutError",
+    "Message",
+    "ModelInfo",
+    "ModelNotFoundError",
+    "Notice",
+    "Provider",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RequestOptions",
+    "Retrying",
+    "Secret",
+    "Stats",
+    "Stream",
+    "StreamChunk",
+    "StreamInterruptedError",
+    "TimeoutError",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolDeniedError",
+    "ToolError",
+    "Usage",
+    "ValidationError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

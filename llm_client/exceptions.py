@@ -94,7 +94,12 @@ class ConnectionError(LLMError, builtins.ConnectionError):
     """No usable answer from the network: refused, unreachable, TLS failure, broken off."""
 
     def __init__(
-        self, message: str = "", *, hint: str | None = None, partial: str = "", refused: bool = False
+        self,
+        message: str = "",
+        *,
+        hint: str | None = None,
+        partial: str = "",
+        refused: bool = False,
     ) -> None:
         super().__init__(message, hint=hint, partial=partial)
         self.refused = refused

@@ -1,1 +1,34 @@
 """One file per wire format: pure encoding and decoding. Sans-I/O."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Final
+
+from ..exceptions import ConfigurationError
+from .base import Dialect
+
+__all__ = ["DIALECTS", "find_dialect"]
+
+DIALECTS: Final = {
+    "ollama": ("ollama", "Ollama"),
+    "openai-chat": ("openai_chat", "OpenAIChat"),
+}
+"""Module and class of each dialect: only the one that is spoken gets imported."""
+
+
+@cache
+def find_dialect(name: str) -> Dialect:
+    """Return the dialect of that name.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if name not in DIALECTS:
+        raise ConfigurationError(
+            f"There is no dialect {name!r}.", hint=f"Known: {', '.join(sorted(DIALECTS))}."
+        )
+    module, attribute = DIALECTS[name]
+    dialect: Dialect = getattr(import_module(f".{module}", __name__), attribute)()
+    return dialect

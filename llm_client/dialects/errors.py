@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..exceptions import (
     AuthenticationError,
     ContentFilterError,
     ContextLengthError,
+    InvalidOutputError,
     LLMAPIError,
     LLMError,
     LLMServiceError,
@@ -29,11 +30,14 @@ from ..types.http import Head
 from ..types.secret import redact
 from ..types.target import Target
 from ..wire.headers import retry_after_seconds, should_retry_header
+from ..wire.jsontext import parse_json
 
-__all__ = ["answer_error", "not_an_answer", "stream_error"]
+__all__ = ["answer_error", "describe", "not_an_answer", "stream_error"]
 
 BODY_LIMIT = 4000
+"""Characters of the raw answer that an error keeps."""
 MESSAGE_LIMIT = 600
+"""Characters of a provider's message that an error shows."""
 
 _BY_CODE: dict[str, type[LLMError]] = {
     **dict.fromkeys(
@@ -50,11 +54,15 @@ _BY_CODE: dict[str, type[LLMError]] = {
         ),
         AuthenticationError,
     ),
-    **dict.fromkeys(("model_not_found", "model_not_available"), ModelNotFoundError),
+    **dict.fromkeys(
+        ("invalid_model", "model_not_available", "model_not_found", "unknown_model"),
+        ModelNotFoundError,
+    ),
     **dict.fromkeys(
         (
             "billing_error",
             "billing_hard_limit_reached",
+            "billing_not_active",
             "budget_exceeded",
             "insufficient_balance",
             "insufficient_quota",
@@ -85,6 +93,8 @@ _BY_CODE: dict[str, type[LLMError]] = {
         ("engine_overloaded", "overloaded", "overloaded_error", "service_unavailable"),
         LLMServiceError,
     ),
+    # Groq: the model wrote a tool call that does not fit the tool's schema.
+    "tool_use_failed": InvalidOutputError,
 }
 _BY_STATUS: dict[int, type[LLMAPIError]] = {
     400: ValidationError,
@@ -99,21 +109,35 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[LLMAPIError]], ...] = (
     (
         re.compile(
             r"maximum context length|context_length_exceeded|prompt is too long|input is too long"
-            r"|exceeds the context length|input length exceeds|exceeds the available context size",
+            r"|exceeds the context length|input length exceeds|exceeds the available context size"
+            r"|context.?window.?exceeded",
             re.IGNORECASE,
         ),
         ContextLengthError,
     ),
     (
-        re.compile(r"model\b.{0,200}(not found|does not exist)", re.IGNORECASE | re.DOTALL),
+        # The last two: LiteLLM, transformers serve (seen 2026-11).
+        re.compile(
+            r"model\b.{0,200}(not found|does not exist)|invalid model name|server is pinned to",
+            re.IGNORECASE | re.DOTALL,
+        ),
         ModelNotFoundError,
     ),
-    (re.compile(r"api key not valid|invalid api key", re.IGNORECASE), AuthenticationError),
+    (
+        re.compile(r"api key not valid|(invalid|incorrect) api key", re.IGNORECASE),
+        AuthenticationError,
+    ),
     (re.compile(r"credit balance is too low", re.IGNORECASE), QuotaExceededError),
 )
+_NO_SUCH_PATH = re.compile(
+    r"(file |404 page )?not found\.?$|invalid url|no route matched", re.IGNORECASE
+)
+"""A 404 for the address, not for the model: FastAPI, llama.cpp, Go, OpenAI, Kong."""
 _TEXT_STATUSES = frozenset({400, 413, 422})
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})
-_NOT_IMPLEMENTED = 501
+_ERROR_STATUS = re.compile(r"[45][0-9]{2}")
+_NEVER_RETRYABLE_STATUSES = frozenset({413, 501})
+"""Too large (Groq: larger than the limit of a whole minute), not implemented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +157,10 @@ def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
     """Return the error that an answer with an error status means."""
     details = _read(body)
     error = _build(details, head.status, head.headers, target, body)
-    if not details.in_band and head.status == 404 and isinstance(error, LLMAPIError):
-        error.hint = (
-            f"Nothing answers at {head.url or target.base_url}: is the base URL right? "
-            "OpenAI-compatible servers usually want it to end in `/v1`."
-        )
+    if not details.in_band and head.status == 404:
+        error.hint = f"Nothing answers at {head.url or target.base_url}: is the base URL right?"
+        if target.provider.dialect.startswith("openai") and not target.base_url.endswith("/v1"):
+            error.hint += " OpenAI-compatible servers usually want it to end in `/v1`."
     return error
 
 
@@ -147,11 +170,23 @@ def stream_error(value: object, target: Target) -> LLMError:
     return _build(details, details.status or 200, {}, target, json.dumps(value).encode())
 
 
+def describe(body: bytes) -> str:
+    """Return what a body that is no JSON is, for `not_an_answer`."""
+    start = body.lstrip()[:1]
+    if not start:
+        return "nothing"
+    return "an HTML page" if start == b"<" else "something that is not JSON"
+
+
 def not_an_answer(what: str, target: Target, body: bytes = b"") -> LLMServiceError:
     """Return the error for a 200 that is no answer: HTML, nothing, something else."""
+    hint = f"Is {target.base_url} the address of an LLM server? Set it with `--base-url`."
+    if what == "nothing":
+        # llama-cpp-python, for a prompt that is too long (seen 2026-11).
+        hint = "The server's log may say why; some do this when the prompt is too long."
     return LLMServiceError(
         f"{target.provider.name} at {target.base_url} sent {what} instead of an answer.",
-        hint=f"Is {target.base_url} the address of an LLM server? Set it with `--base-url`.",
+        hint=hint,
         status=200,
         provider=target.provider.name,
         model=target.model,
@@ -174,7 +209,6 @@ def _build(
     hint = _hint(kind, target)
     if not issubclass(kind, LLMAPIError):
         return kind(text, hint=hint)
-    retry_after = retry_after_seconds(headers)
     return kind(
         text,
         hint=hint,
@@ -183,7 +217,7 @@ def _build(
         type=details.type,
         param=details.param,
         request_id=headers.get("x-request-id") or headers.get("request-id"),
-        retry_after=retry_after,
+        retry_after=retry_after_seconds(headers),
         provider=target.provider.name,
         model=target.model,
         retryable=_retryable(kind, status, headers),
@@ -199,6 +233,7 @@ _LEADS: dict[type[LLMError], str] = {
     ContextLengthError: "The prompt is too long for {model!r}",
     ValidationError: "{provider} refused the request",
     ContentFilterError: "{provider} withheld the answer",
+    InvalidOutputError: "{provider} could not use what {model!r} wrote",
     LLMServiceError: "{provider} failed",
 }
 
@@ -232,16 +267,18 @@ def _retryable(kind: type[LLMError], status: int, headers: Mapping[str, str]) ->
         kind, AuthenticationError | ModelNotFoundError | QuotaExceededError | ValidationError
     ):
         return False
+    if status in _NEVER_RETRYABLE_STATUSES:
+        return False
     asked = should_retry_header(headers)
     if asked is not None:
         return asked
-    if issubclass(kind, RateLimitError) or status in _RETRYABLE_STATUSES:
-        return True
-    return status != _NOT_IMPLEMENTED and issubclass(kind, LLMServiceError)
+    return status in _RETRYABLE_STATUSES or issubclass(kind, RateLimitError | LLMServiceError)
 
 
 def _shown_body(body: bytes, target: Target) -> str | None:
-    return redact(body[:BODY_LIMIT].decode("utf-8", "replace"), [target.api_key]) or None
+    # Masked before it is cut: half a key at the end would not be recognised.
+    text = body[: 2 * BODY_LIMIT].decode("utf-8", "replace")
+    return redact(text, [target.api_key])[:BODY_LIMIT] or None
 
 
 def _read(body: bytes) -> _Details:
@@ -249,54 +286,69 @@ def _read(body: bytes) -> _Details:
     if not text:
         return _Details("no explanation was given.", in_band=False)
     try:
-        value = json.loads(text)
+        value = parse_json(body)
     except ValueError:
         if text[:1] == "<":
             return _Details("an HTML page, not an error of an LLM server.", in_band=False)
         return _Details(text, in_band=False)
-    return _from_json(value)
+    details = _from_json(value)
+    return replace(details, in_band=False) if _NO_SUCH_PATH.match(details.message) else details
 
 
 def _from_json(value: object) -> _Details:
     match value:
-        case [first, *_]:
+        case [first]:
             return _from_json(first)
-        case {"error": str(text)} if text.lstrip()[:1] == "{":
-            # Ollama passes the error of its runner on as JSON inside the string.
-            try:
-                return _from_json(json.loads(text))
-            except ValueError:
-                return _Details(text)
-        case {"error": str(text)} | {"detail": str(text)}:
-            return _Details(text, in_band=text != "Not Found")
-        case {"error": dict(inner)}:
+        case {"error": dict(inner)} | {"detail": dict(inner)}:
             return _from_object(inner)
+        case {"error": str(text), **rest} | {"detail": str(text), **rest}:
+            return _from_object({**rest, "message": text})
         case {"errors": [first, *_]}:
             return _from_json({"error": first})
         case {"detail": [{"msg": str(text), **rest}, *_]}:
             where = rest.get("loc")
-            return _Details(text, param=".".join(map(str, where)) if where else None)
-        case {"detail": dict(inner)}:
-            return _from_object(inner)
-        case {"message": str()}:
+            place = ".".join(map(str, where)) if isinstance(where, list) else None
+            return _Details(text, param=place)
+        case {"message": str() | dict()}:
             return _from_object(value)
         case str(text):
             return _Details(text, in_band=False)
-    return _Details(json.dumps(value)[:MESSAGE_LIMIT], in_band=False)
+    return _Details(json.dumps(value), in_band=False)
 
 
 def _from_object(value: Mapping[str, Any]) -> _Details:
     message = value.get("message") or value.get("msg") or json.dumps(value)
+    inner = _unwrapped(message)
+    if inner is not None:
+        return inner
     match value.get("metadata"):
         case {"raw": str(raw)} if raw:
             # OpenRouter says only "Provider returned error" and hides the reason here.
             message = f"{message}: {raw}"
     code, kind = value.get("code"), value.get("type")
-    status = value.get("status_code", code)
+    status = str(value.get("status_code", code))
     return _Details(
         str(message),
         code=None if code is None else str(code),
         type=None if kind is None else str(kind),
         param=value["param"] if isinstance(value.get("param"), str) else None,
-        status=status if isinstance(status, int) and 400 <= status < 600 else None,
+        # LiteLLM writes it as a string.
+        status=int(status) if _ERROR_STATUS.fullmatch(status) else None,
     )
+
+
+def _unwrapped(message: object) -> _Details | None:
+    """Return the error inside a message that is one itself; `None` when it is a text.
+
+    Ollama passes the error of its runner on as JSON inside the string, and Mistral the list of
+    what it did not like as an object.
+    """
+    if isinstance(message, str) and message.lstrip()[:1] == "{":
+        try:
+            message = parse_json(message.encode("utf-8", "replace"))
+        except ValueError:
+            return None
+    match message:
+        case {"error": _} | {"detail": _} | {"message": _}:
+            return _from_json(message)
+    return None

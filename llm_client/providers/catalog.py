@@ -78,6 +78,7 @@ _ROWS = (
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
         start_command="llama-server -m model.gguf",
         alternative_base_urls=("http://localhost:9931/v1",),
+        owned_by="llamacpp",
         quirks=Quirks(max_tokens_field="max_tokens"),
     ),
     ProviderSpec(
@@ -104,6 +105,7 @@ _ROWS = (
         local=True,
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
         start_command="vllm serve MODEL",
+        owned_by="vllm",
         quirks=Quirks(max_tokens_field="max_tokens"),
     ),
     ProviderSpec(

@@ -54,6 +54,8 @@ class ProviderSpec:
     """What fetches a missing model, with its name behind it, for the hint."""
     alternative_base_urls: tuple[str, ...] = ()
     """Where the server may also listen, when `base_url` is the default."""
+    owned_by: str = ""
+    """What its model list says under `owned_by`, to tell servers apart that share a port."""
     quirks: Quirks = Quirks()
 
 
@@ -68,6 +70,8 @@ class Target:
     timeouts: Timeouts = Timeouts()
     options: Mapping[str, object] = field(default_factory=dict)
     """Provider-specific fields from the configuration, under those of the request."""
+    verify_ssl: bool | str = True
+    """True, False, the path of a CA file or directory, or `system`."""
 
     @property
     def spec(self) -> str:

@@ -42,9 +42,12 @@ def _number(value: str | None) -> float | None:
 
 
 def _date(value: str | None) -> float | None:
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(value or "").timestamp()
-    except ValueError:
+        date = parsedate_to_datetime(value or "")
+        # An HTTP date is GMT, also when it does not say so.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None

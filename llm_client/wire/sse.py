@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ServerSentEvent", "SSEDecoder"]
+__all__ = ["SSEDecoder", "ServerSentEvent"]
 
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data", b"event", b"id", b"retry")
+_FOREIGN_LIMIT = 1 << 18
+"""Bytes after which no further line is kept of what is no event stream: enough for an error."""
 
 
 class ServerSentEvent(NamedTuple):
@@ -29,9 +32,12 @@ class SSEDecoder:
     The events do not depend on how the bytes were cut. No input raises.
     """
 
-    __slots__ = ("_after_cr", "_data", "_event", "_pending", "_started")
+    __slots__ = ("_after_cr", "_data", "_event", "_foreign_size", "_pending", "_started", "foreign")
 
     def __init__(self) -> None:
+        self.foreign: list[bytes] = []
+        """Lines that belong to no event: what came where a stream was expected (HTML, JSON)."""
+        self._foreign_size = 0
         self._pending: list[bytes] = []
         self._data: list[bytes] = []
         self._event = ""
@@ -84,11 +90,20 @@ class SSEDecoder:
                     held.clear()
                 self._event = ""
             else:
-                name, _, value = line.partition(b":")
-                # Comments have an empty name; `id` and `retry` are for reconnecting, which a
-                # POST never does.
-                if name == b"event":
-                    self._event = value.removeprefix(b" ").decode("utf-8", "replace")
-                elif name == b"data":
-                    held.append(b"")
+                self._field(line)
         return events
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        if name == b"event":
+            self._event = value.removeprefix(b" ").decode("utf-8", "replace")
+        elif name == b"data":
+            self._data.append(b"")
+        elif self._foreign_size < _FOREIGN_LIMIT and not any(
+            # The beginning of a field is what a cut leaves. Comments have an empty name; `id` and
+            # `retry` are for reconnecting, which a POST never does.
+            field.startswith(name)
+            for field in _FIELDS
+        ):
+            self.foreign.append(line)
+            self._foreign_size += len(line)

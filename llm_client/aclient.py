@@ -1,0 +1,171 @@
+"""`AsyncLLMClient`: the library's asyncio face. Signatures and a driver call; no logic."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from .calls import Calls
+from .engine.drivers import AsyncDriver, Held
+from .engine.session import Stats
+from .exceptions import LLMError
+from .types.config import LLMConfig
+from .types.events import Observer
+from .types.models import HealthReport, ModelInfo
+from .types.request import Prompt, RequestOptions
+from .types.response import LLMResponse, StreamChunk
+
+__all__ = ["AsyncLLMClient", "AsyncStream"]
+
+
+class AsyncStream:
+    """A streamed answer: iterate it for `StreamChunk`s; `.response` is whole at the end.
+
+    Use it as an async context manager: leaving it early closes the connection at once.
+    """
+
+    def __init__(
+        self, chunks: Callable[[Held[LLMResponse]], AsyncGenerator[StreamChunk, None]]
+    ) -> None:
+        self._held: Held[LLMResponse] = Held()
+        self._chunks = chunks(self._held)
+
+    def __aiter__(self) -> AsyncIterator[StreamChunk]:
+        return self._chunks
+
+    async def __anext__(self) -> StreamChunk:
+        return await anext(self._chunks)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop listening: hang up, and book what was used so far. Idempotent."""
+        await self._chunks.aclose()
+
+    @property
+    def response(self) -> LLMResponse:
+        """The whole answer.
+
+        Raises:
+            LLMError: the stream is not at its end.
+        """
+        if not hasattr(self._held, "value"):
+            raise LLMError("The answer is not complete: read the stream to its end first.")
+        return self._held.value
+
+
+class AsyncLLMClient:
+    """Asks one route of models, on asyncio. Same names and arguments as `LLMClient`."""
+
+    def __init__(
+        self,
+        config: LLMConfig | str | None = None,
+        *,
+        profile: str | None = None,
+        config_path: str | Path | None = None,
+        observe: Observer | None = None,
+        **defaults: Unpack[RequestOptions],
+    ) -> None:
+        """Make a client, exactly as `LLMClient` is made; nothing is sent yet.
+
+        Raises:
+            ConfigurationError: a bad setting, an unknown provider, no key.
+        """
+        self._calls = Calls(
+            config,
+            profile=profile,
+            config_path=config_path,
+            observe=observe,
+            defaults=defaults,
+        )
+        self._driver = AsyncDriver()
+
+    async def generate(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> LLMResponse:
+        """Return the answer to a text, messages, an `LLMRequest` or a dictionary of its fields.
+
+        Raises:
+            LLMError: see `llm_client.exceptions` for the whole tree.
+        """
+        return await self._driver.run(self._calls.call(prompt, stream=False, options=options))
+
+    chat = generate
+    """`generate` under the name for a list of messages."""
+    complete = generate
+    """`generate` under the name that other clients use."""
+
+    def stream(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> AsyncStream:
+        """Return the answer as it comes. Nothing is sent before the first chunk is asked for.
+
+        Raises:
+            LLMError: here for a request that is wrong in itself, else while iterating.
+        """
+        steps = self._calls.call(prompt, stream=True, options=options)
+        return AsyncStream(lambda held: self._driver.iterate(steps, held))
+
+    async def list_models(
+        self, provider: str | None = None, use_cache: bool = True
+    ) -> list[ModelInfo]:
+        """Return the models of a provider, this client's own by default.
+
+        Raises:
+            LLMError: the provider does not answer, or lists no models.
+        """
+        return await self._driver.run(self._calls.list_models(provider, use_cache=use_cache))
+
+    async def invalidate_cache(self) -> None:
+        """Forget every cached model list."""
+        await self._driver.run(self._calls.invalidate_cache())
+
+    async def health_check(self, provider: str | None = None) -> HealthReport:
+        """Return whether a provider answers; true in a boolean context when it does."""
+        return await self._driver.run(self._calls.health(provider))
+
+    def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
+        """Replace what comes after the first choice: profiles, model specs or configurations."""
+        self._calls.set_fallback_chain(chain)
+
+    def get_stats(self) -> Stats:
+        """Return this client's totals."""
+        return self._calls.stats()
+
+    def reset_stats(self) -> None:
+        """Start this client's totals from zero."""
+        self._calls.session.reset()
+
+    def get_last_response(self) -> LLMResponse | None:
+        """Return the answer of the last call that was answered."""
+        return self._calls.session.last_response
+
+    def get_request_count(self) -> int:
+        """Return the HTTP requests made so far, retries and failures too."""
+        return self._calls.session.request_count
+
+    async def reset_session(self) -> None:
+        """Drop every connection; the next call opens new ones."""
+        await self._driver.close()
+
+    async def close(self) -> None:
+        """Close every connection. Idempotent."""
+        await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,265 @@
+"""What both clients share: from constructor and method arguments to steps of the engine.
+
+Owns the route, the defaults and the books of one client. The clients add a driver and nothing
+else, so what is true of one is true of the other.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .engine.effects import Steps, call
+from .engine.exchange import Deadline, fetch_models
+from .engine.pipeline import CallContext, run_call
+from .engine.session import Session, Stats
+from .exceptions import ConfigurationError, ModelNotFoundError, ValidationError
+from .health import check_health
+from .policy.route import (
+    is_loopback,
+    profile_config,
+    resolve_target,
+    retry_settings,
+    split_model,
+    target_for_fallback,
+)
+from .storage.config import load_settings
+from .storage.model_cache import ModelCache
+from .storage.paths import cache_dir
+from .types.config import LLMConfig
+from .types.events import Event, Observer
+from .types.models import HealthReport, ModelInfo
+from .types.request import LLMRequest, Prompt, RequestOptions
+from .types.response import LLMResponse
+from .types.target import Target
+
+__all__ = ["Calls"]
+
+_CALL_OPTIONS = frozenset({"model", "timeout", "deadline", "max_retries"})
+"""Options of a call that are not fields of its request."""
+
+
+class InsecureConnectionWarning(UserWarning):
+    """A key is about to travel unencrypted to another machine."""
+
+
+class Calls:
+    """One client's route, defaults and books."""
+
+    def __init__(
+        self,
+        config: LLMConfig | str | None,
+        *,
+        profile: str | None = None,
+        config_path: str | Path | None = None,
+        observe: Observer | None = None,
+        defaults: RequestOptions | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._environ = environ
+        self._settings = load_settings(
+            Path(config_path).expanduser() if config_path is not None else None, environ
+        )
+        self._observe = observe
+        self.session = Session()
+        self.reason = ""
+        """Why the first target was chosen, when nothing named it."""
+        given = LLMConfig(model=config) if isinstance(config, str) else config or LLMConfig()
+        self.config, self.route = self._plan(given, profile)
+        self._defaults = self._defaults_of(self.config, defaults or {})
+        self._retry = retry_settings(self.config, self._settings)
+        self._warn_insecure()
+
+    @property
+    def target(self) -> Target:
+        """The first choice."""
+        return self.route[0]
+
+    def call(self, prompt: Prompt, *, stream: bool, options: RequestOptions) -> Steps[LLMResponse]:
+        """Return the steps of one call.
+
+        Raises:
+            ValidationError: the request is wrong in itself; nothing is sent.
+        """
+        merged: dict[str, Any] = {**self._defaults, **options}
+        extra = {name: merged.pop(name, None) for name in _CALL_OPTIONS}
+        if unknown := sorted(set(merged) - RequestOptions.__annotations__.keys()):
+            raise ValidationError(
+                f"There is no option {unknown[0]!r}.",
+                hint=f"Options: {', '.join(sorted(RequestOptions.__annotations__))}.",
+            )
+        request = LLMRequest.build(prompt, stream=stream, **merged)
+        return self._run(request, extra)
+
+    def _run(self, request: LLMRequest, extra: Mapping[str, Any]) -> Steps[LLMResponse]:
+        route = list(self.route)
+        if extra["model"] is not None:
+            route[0] = self._other_model(extra["model"])
+        if extra["timeout"] is not None:
+            route = [_with_timeout(target, extra["timeout"]) for target in route]
+        route[0] = yield from self._with_model(route[0])
+        retry = self._retry
+        if extra["max_retries"] is not None:
+            retry = replace(retry, max_retries=extra["max_retries"])
+        context = CallContext(
+            call_id=uuid.uuid4().hex,
+            route=route,
+            retry=retry,
+            deadline=extra["deadline"],
+            observe=self._tell,
+            settle=self.session.settle,
+        )
+        response = yield from run_call(request, context)
+        self.session.answered(response)
+        return response
+
+    def list_models(self, provider: str | None, *, use_cache: bool) -> Steps[list[ModelInfo]]:
+        """Return the steps that list the models of a provider, from the cache when it is fresh."""
+        target = self.target if provider is None else self._resolve(LLMConfig(provider=provider))
+        cache = self._cache()
+        if use_cache:
+            stored = yield from call(lambda: cache.load(target))
+            if stored is not None:
+                return stored
+        models = yield from fetch_models(target, Deadline(None, 0.0, time.monotonic))
+        yield from call(lambda: cache.store(target, models))
+        return models
+
+    def health(self, provider: str | None) -> Steps[HealthReport]:
+        """Return the steps that check a provider."""
+        target = self.target if provider is None else self._resolve(LLMConfig(provider=provider))
+        return check_health(target)
+
+    def invalidate_cache(self) -> Steps[None]:
+        """Return the steps that forget every model list."""
+        yield from call(self._cache().invalidate)
+
+    def stats(self) -> Stats:
+        """Return the totals of this client."""
+        return self.session.stats(self.target.spec)
+
+    def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
+        """Replace what comes after the first choice."""
+        self.route = (self.target, *map(self._link, chain))
+
+    def _plan(self, given: LLMConfig, profile: str | None) -> tuple[LLMConfig, tuple[Target, ...]]:
+        """Return the effective configuration and the route."""
+        named, _ = split_model(given, self._settings)
+        name = profile
+        if name is None and named is None:
+            name = self._settings.default_profile
+            if name is None and "default" in self._settings.profiles:
+                name = "default"
+        chain: tuple[str, ...] = ()
+        config = given
+        if name is not None:
+            from_profile, chain = profile_config(self._settings, name)
+            config = _over(from_profile, given)
+        first = self._first(config)
+        links: list[str | LLMConfig] = [*config.fallback_configs] or [*chain]
+        return config, (first, *map(self._link, links))
+
+    def _first(self, config: LLMConfig) -> Target:
+        provider, model = split_model(config, self._settings)
+        if provider is not None:
+            return self._resolve(config)
+        from .discovery import discover
+
+        choice = discover(self._settings, self._environ)
+        self.reason = choice.reason
+        found = LLMConfig(
+            provider=choice.target.provider.name,
+            base_url=choice.target.base_url,
+            model=model or choice.target.model or None,
+        )
+        return self._resolve(_over(found, replace(config, model=None)))
+
+    def _resolve(self, config: LLMConfig) -> Target:
+        return resolve_target(config, self._settings, self._environ)
+
+    def _link(self, link: str | LLMConfig) -> Target:
+        if isinstance(link, LLMConfig):
+            return self._resolve(link)
+        return target_for_fallback(link, self._settings, self._environ)
+
+    def _other_model(self, model: str) -> Target:
+        """Return the target of another model: of another provider only when it is named."""
+        try:
+            provider, _ = split_model(LLMConfig(model=model), self._settings)
+        except ConfigurationError:
+            provider = None
+        if provider is None:
+            return replace(self.target, model=model)
+        return self._resolve(replace(self.config, provider=None, base_url=None, model=model))
+
+    def _with_model(self, target: Target) -> Steps[Target]:
+        """Return the target with a model: the first of its list when none is named."""
+        if target.model:
+            return target
+        models = yield from fetch_models(target, Deadline(None, 0.0, time.monotonic))
+        if not models:
+            raise ModelNotFoundError(
+                f"{target.provider.name} at {target.base_url} has no models.",
+                hint=f"Fetch one with `{target.provider.fetch_model_command} MODEL`."
+                if target.provider.fetch_model_command
+                else "Name one with `-m`.",
+                provider=target.provider.name,
+            )
+        return replace(target, model=models[0].id)
+
+    def _cache(self) -> ModelCache:
+        ttl = self.config.cache_ttl
+        directory = cache_dir(self._environ) / "models"
+        return ModelCache(directory, self._settings.models_ttl if ttl is None else ttl)
+
+    def _tell(self, event: Event) -> None:
+        if self._observe is not None:
+            self._observe(event)
+
+    def _warn_insecure(self) -> None:
+        for target in self.route:
+            plain = target.base_url.startswith("http://")
+            if plain and target.api_key and not is_loopback(target.base_url):
+                warnings.warn(
+                    f"The key for {target.provider.name} goes unencrypted to {target.base_url}: "
+                    "use https.",
+                    InsecureConnectionWarning,
+                    stacklevel=4,
+                )
+
+    @staticmethod
+    def _defaults_of(config: LLMConfig, defaults: RequestOptions) -> dict[str, Any]:
+        own = {
+            "temperature": config.temperature,
+            "top_p": config.top_p,
+            "max_tokens": config.max_tokens,
+            "system": config.system,
+        }
+        return {**{name: value for name, value in own.items() if value is not None}, **defaults}
+
+
+def _over(under: LLMConfig, over: LLMConfig) -> LLMConfig:
+    """Return `under` with everything that `over` says."""
+    blank = LLMConfig()
+    said = {
+        name: value
+        for name in LLMConfig.__slots__
+        if (value := getattr(over, name)) != getattr(blank, name)
+    }
+    return replace(under, **said)
+
+
+def _with_timeout(target: Target, seconds: float) -> Target:
+    waits = replace(
+        target.timeouts,
+        connect=min(seconds, target.timeouts.connect or seconds),
+        first_byte=seconds,
+        silence=seconds,
+    )
+    return replace(target, timeouts=waits)

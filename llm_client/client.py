@@ -1,0 +1,184 @@
+"""`LLMClient`: the library's sync face. Signatures and a driver call; no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from .calls import Calls
+from .engine.drivers import SyncDriver
+from .engine.effects import Steps
+from .engine.session import Stats
+from .exceptions import LLMError
+from .types.config import LLMConfig
+from .types.events import Observer
+from .types.models import HealthReport, ModelInfo
+from .types.request import Prompt, RequestOptions
+from .types.response import LLMResponse, StreamChunk
+
+__all__ = ["LLMClient", "Stream"]
+
+
+class Stream:
+    """A streamed answer: iterate it for `StreamChunk`s; `.response` is whole at the end.
+
+    Use it as a context manager: leaving it early closes the connection at once.
+    """
+
+    def __init__(self, chunks: Callable[[], Generator[StreamChunk, None, LLMResponse]]) -> None:
+        self._chunks = self._keep_response(chunks)
+        self._response: LLMResponse | None = None
+
+    def _keep_response(
+        self, chunks: Callable[[], Generator[StreamChunk, None, LLMResponse]]
+    ) -> Generator[StreamChunk, None, None]:
+        self._response = yield from chunks()
+
+    def __iter__(self) -> Iterator[StreamChunk]:
+        return self._chunks
+
+    def __next__(self) -> StreamChunk:
+        return next(self._chunks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening: hang up, and book what was used so far. Idempotent."""
+        self._chunks.close()
+
+    @property
+    def response(self) -> LLMResponse:
+        """The whole answer.
+
+        Raises:
+            LLMError: the stream is not at its end.
+        """
+        if self._response is None:
+            raise LLMError("The answer is not complete: read the stream to its end first.")
+        return self._response
+
+
+class LLMClient:
+    """Asks one route of models, blocking.
+
+    Safe to share between threads; a client keeps its connections until `close()`.
+    """
+
+    def __init__(
+        self,
+        config: LLMConfig | str | None = None,
+        *,
+        profile: str | None = None,
+        config_path: str | Path | None = None,
+        observe: Observer | None = None,
+        **defaults: Unpack[RequestOptions],
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            config: an `LLMConfig`, a model spec such as `ollama/llama3.2`, or nothing: the
+                configuration's default profile, else what is found on this machine.
+            profile: a profile of the configuration.
+            config_path: a configuration file other than the usual one.
+            observe: told of every attempt, retry and fallback; must not block.
+            defaults: options of every call, unless the call says otherwise.
+
+        Raises:
+            ConfigurationError: a bad setting, an unknown provider, no key.
+        """
+        self._calls = Calls(
+            config,
+            profile=profile,
+            config_path=config_path,
+            observe=observe,
+            defaults=defaults,
+        )
+        self._driver = SyncDriver()
+
+    def generate(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> LLMResponse:
+        """Return the answer to a text, messages, an `LLMRequest` or a dictionary of its fields.
+
+        Raises:
+            LLMError: see `llm_client.exceptions` for the whole tree.
+        """
+        return self._driver.run(self._calls.call(prompt, stream=False, options=options))
+
+    chat = generate
+    """`generate` under the name for a list of messages."""
+    complete = generate
+    """`generate` under the name that other clients use."""
+
+    def stream(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> Stream:
+        """Return the answer as it comes. Nothing is sent before the first chunk is asked for.
+
+        Raises:
+            LLMError: here for a request that is wrong in itself, else while iterating.
+        """
+        steps: Steps[LLMResponse] = self._calls.call(prompt, stream=True, options=options)
+        return Stream(lambda: self._driver.iterate(steps))
+
+    def list_models(self, provider: str | None = None, use_cache: bool = True) -> list[ModelInfo]:
+        """Return the models of a provider, this client's own by default.
+
+        Raises:
+            LLMError: the provider does not answer, or lists no models.
+        """
+        return self._driver.run(self._calls.list_models(provider, use_cache=use_cache))
+
+    def invalidate_cache(self) -> None:
+        """Forget every cached model list."""
+        self._driver.run(self._calls.invalidate_cache())
+
+    def health_check(self, provider: str | None = None) -> HealthReport:
+        """Return whether a provider answers; true in a boolean context when it does."""
+        return self._driver.run(self._calls.health(provider))
+
+    def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
+        """Replace what comes after the first choice: profiles, model specs or configurations."""
+        self._calls.set_fallback_chain(chain)
+
+    def get_stats(self) -> Stats:
+        """Return this client's totals."""
+        return self._calls.stats()
+
+    def reset_stats(self) -> None:
+        """Start this client's totals from zero."""
+        self._calls.session.reset()
+
+    def get_last_response(self) -> LLMResponse | None:
+        """Return the answer of the last call that was answered."""
+        return self._calls.session.last_response
+
+    def get_request_count(self) -> int:
+        """Return the HTTP requests made so far, retries and failures too."""
+        return self._calls.session.request_count
+
+    def reset_session(self) -> None:
+        """Drop every connection; the next call opens new ones."""
+        self._driver.close()
+
+    def close(self) -> None:
+        """Close every connection. Idempotent."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,177 @@
+"""The two drivers: they perform effects, one blocking, one on asyncio. Nothing is decided here.
+
+What goes wrong while an effect is performed, Ctrl-C and cancellation too, is thrown into the
+engine, which closes the exchange and settles its books with further effects before the error
+leaves. A caller who stops listening arrives there as `Abandoned`, because a generator must not
+yield while `GeneratorExit` unwinds it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any, Generic, TypeVar, assert_never
+
+from ..types.http import HttpRequest
+from ..types.response import StreamChunk
+from .effects import Abandoned, Call, Close, Emit, Open, Read, Sleep, Steps
+from .transport.exchange import AsyncExchange, AsyncTransport, SyncExchange, SyncTransport
+
+__all__ = ["AsyncDriver", "Held", "SyncDriver"]
+
+T = TypeVar("T")
+
+
+class Held(Generic[T]):
+    """The result of an async iteration, which cannot return one itself."""
+
+    __slots__ = ("value",)
+
+    value: T
+
+
+class SyncDriver:
+    """Performs effects on the calling thread."""
+
+    def __init__(
+        self,
+        make_transport: Callable[[bool | str], SyncTransport] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._make_transport = make_transport or (lambda verify: SyncTransport(verify=verify))
+        self._transports: dict[bool | str, SyncTransport] = {}
+        self._sleep = sleep
+
+    def run(self, steps: Steps[T]) -> T:
+        """Run the engine to its end; return its result."""
+        chunks = self.iterate(steps)
+        while True:
+            try:
+                next(chunks)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    def iterate(self, steps: Steps[T]) -> Generator[StreamChunk, None, T]:
+        """Run the engine, yielding what it emits; the generator returns its result."""
+        exchange: SyncExchange | None = None
+        value: Any = None
+        failure: BaseException | None = None
+        while True:
+            try:
+                effect = steps.send(value) if failure is None else steps.throw(failure)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            except Abandoned:
+                raise GeneratorExit from None
+            value = failure = None
+            try:
+                match effect:
+                    case Emit():
+                        yield from effect.chunks
+                    case Read():
+                        assert exchange is not None
+                        value = exchange.read(effect.timeout)
+                    case Open():
+                        exchange = self._open(effect.request, effect.verify)
+                        value = exchange.head
+                    case Close():
+                        assert exchange is not None
+                        exchange.close()
+                    case Sleep():
+                        self._sleep(effect.seconds)
+                    case Call():
+                        value = effect.function()
+                    case _:
+                        assert_never(effect)
+            except GeneratorExit:
+                failure = Abandoned()
+            except BaseException as error:
+                failure = error
+
+    def _open(self, request: HttpRequest, verify: bool | str) -> SyncExchange:
+        transport = self._transports.get(verify)
+        if transport is None:
+            transport = self._transports[verify] = self._make_transport(verify)
+        return transport.open(request)
+
+    def close(self) -> None:
+        """Close every connection. The driver can be used again."""
+        transports, self._transports = self._transports, {}
+        for transport in transports.values():
+            transport.close()
+
+
+class AsyncDriver:
+    """Performs effects on the running event loop."""
+
+    def __init__(
+        self,
+        make_transport: Callable[[bool | str], AsyncTransport] | None = None,
+        sleep: Callable[[float], Any] | None = None,
+    ) -> None:
+        import asyncio
+
+        self._make_transport = make_transport or (lambda verify: AsyncTransport(verify=verify))
+        self._transports: dict[bool | str, AsyncTransport] = {}
+        self._sleep = sleep or asyncio.sleep
+        self._to_thread = asyncio.to_thread
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Run the engine to its end; return its result."""
+        held: Held[T] = Held()
+        async for _ in self.iterate(steps, held):
+            pass
+        return held.value
+
+    async def iterate(self, steps: Steps[T], held: Held[T]) -> AsyncGenerator[StreamChunk, None]:
+        """Run the engine, yielding what it emits; its result ends up in `held`."""
+        exchange: AsyncExchange | None = None
+        value: Any = None
+        failure: BaseException | None = None
+        while True:
+            try:
+                effect = steps.send(value) if failure is None else steps.throw(failure)
+            except StopIteration as end:
+                held.value = end.value
+                return
+            except Abandoned:
+                raise GeneratorExit from None
+            value = failure = None
+            try:
+                match effect:
+                    case Emit():
+                        for chunk in effect.chunks:
+                            yield chunk
+                    case Read():
+                        assert exchange is not None
+                        value = await exchange.read(effect.timeout)
+                    case Open():
+                        exchange = await self._open(effect.request, effect.verify)
+                        value = exchange.head
+                    case Close():
+                        assert exchange is not None
+                        await exchange.close()
+                    case Sleep():
+                        await self._sleep(effect.seconds)
+                    case Call():
+                        value = await self._to_thread(effect.function)
+                    case _:
+                        assert_never(effect)
+            except GeneratorExit:
+                failure = Abandoned()
+            except BaseException as error:
+                failure = error
+
+    async def _open(self, request: HttpRequest, verify: bool | str) -> AsyncExchange:
+        transport = self._transports.get(verify)
+        if transport is None:
+            transport = self._transports[verify] = self._make_transport(verify)
+        return await transport.open(request)
+
+    async def close(self) -> None:
+        """Close every connection. The driver can be used again."""
+        transports, self._transports = self._transports, {}
+        for transport in transports.values():
+            await transport.close()

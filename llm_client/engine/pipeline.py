@@ -1,0 +1,297 @@
+"""One call, from the request to the answer: the order of everything that happens to it.
+
+    response cache lookup
+    └ for target in route                     fallback
+       └ for attempt in retries               a deadline is checked before every Sleep
+          ├ reserve budget
+          ├ reserve rate limit → Sleep
+          ├ encode → Open → Read* → decode → Emit*
+          └ settle                            also on error, Ctrl-C and abandonment
+    response cache store
+
+Written once, as a generator of effects; it never does I/O itself. After the first `Emit` of
+output nothing is retried or replaced: the user has seen it, and the error carries it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..exceptions import (
+    ConnectionError,
+    ContentFilterError,
+    InvalidOutputError,
+    LLMError,
+    StreamInterruptedError,
+    TimeoutError,
+)
+from ..policy.retry import may_fall_back, retry_delay
+from ..types.config import RetrySettings
+from ..types.events import AttemptRecord, FallingBack, Observer, Outcome, Retrying
+from ..types.request import LLMRequest
+from ..types.response import Fold, LLMResponse
+from ..types.target import Target
+from .effects import Abandoned, Steps, call, sleep
+from .exchange import Deadline, exchange
+
+__all__ = ["CallContext", "Hooks", "run_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The steps of the pipeline that consult a store. A step that is `None` does not happen."""
+
+    lookup: Callable[[LLMRequest], LLMResponse | None] | None = None
+    """Look for the answer in the response cache."""
+    reserve_budget: Callable[[LLMRequest, Target], None] | None = None
+    """Reserve what an attempt may cost, or raise `BudgetExceededError`."""
+    reserve_rate: Callable[[LLMRequest, Target], float] | None = None
+    """Take a place in the rate limit; return the seconds to wait for it."""
+    settle: Callable[[AttemptRecord], None] | None = None
+    """Write an attempt into the ledger."""
+    store: Callable[[LLMRequest, LLMResponse], None] | None = None
+    """Keep the answer in the response cache."""
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Everything a call needs besides its request."""
+
+    call_id: str
+    route: Sequence[Target]
+    """Where to go, in order; at least one."""
+    retry: RetrySettings = RetrySettings()
+    deadline: float | None = None
+    """Seconds for the whole call."""
+    observe: Observer = _nothing
+    settle: Callable[[AttemptRecord], None] = _nothing
+    """Books an attempt in memory; unlike the hook it must not block."""
+    hooks: Hooks = Hooks()
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has happened to a call so far."""
+
+    started: float
+    deadline: Deadline
+    attempts: int = 0
+    emitted: bool = False
+    position: int = 0
+    first_token: float | None = None
+    fold: Fold = field(default_factory=Fold)
+
+
+def run_call(request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
+    """Run one call; return its answer.
+
+    Raises:
+        LLMError: no target of the route answered; the error is the last one's.
+    """
+    hooks = context.hooks
+    if hooks.lookup is not None:
+        lookup = hooks.lookup
+        hit = yield from call(lambda: lookup(request))
+        if hit is not None:
+            return hit
+    started = context.clock()
+    progress = _Progress(started, Deadline(context.deadline, started, context.clock))
+    response = yield from _route(request, context, progress)
+    if hooks.store is not None:
+        store = hooks.store
+        yield from call(lambda: store(request, response))
+    return response
+
+
+def _route(request: LLMRequest, context: CallContext, progress: _Progress) -> Steps[LLMResponse]:
+    last = len(context.route) - 1
+    for position, target in enumerate(context.route):
+        progress.position = position
+        try:
+            return (yield from _retry(request, target, context, progress))
+        except LLMError as error:
+            if (
+                position == last
+                or progress.emitted
+                or progress.deadline.passed()
+                or not may_fall_back(error)
+            ):
+                raise
+            context.observe(FallingBack(target.spec, context.route[position + 1].spec, error))
+    raise AssertionError("a route has at least one target")
+
+
+def _retry(
+    request: LLMRequest, target: Target, context: CallContext, progress: _Progress
+) -> Steps[LLMResponse]:
+    retries = 0
+    while True:
+        progress.attempts += 1
+        try:
+            return (yield from _attempt(request, target, context, progress, retries))
+        except LLMError as error:
+            delay = retry_delay(error, retries, context.retry, context.chance())
+            if progress.emitted or delay is None:
+                raise
+            if progress.deadline.within(delay):
+                raise progress.deadline.error(progress.attempts) from error
+            retries += 1
+            context.observe(Retrying(target.spec, error, retries, context.retry.max_retries, delay))
+        yield from sleep(delay)
+
+
+def _attempt(
+    request: LLMRequest,
+    target: Target,
+    context: CallContext,
+    progress: _Progress,
+    retries: int,
+) -> Steps[LLMResponse]:
+    """Make one attempt and book it, whatever comes of it."""
+    began, wall = context.clock(), context.wall_clock()
+    progress.fold = fold = Fold()
+    progress.first_token = None
+    failure: BaseException | None = None
+    try:
+        yield from _reserve(request, target, context.hooks)
+        yield from _exchange(request, target, context, progress)
+        return _answer(request, target, context, progress)
+    except BaseException as error:
+        failure = error
+        if isinstance(error, LLMError) and fold.has_output:
+            error.partial = fold.text
+        raise
+    finally:
+        if not isinstance(failure, GeneratorExit):
+            record = _record(target, context, progress, began, wall, failure, retries)
+            yield from _settle(record, context)
+
+
+def _record(
+    target: Target,
+    context: CallContext,
+    progress: _Progress,
+    began: float,
+    wall: float,
+    failure: BaseException | None,
+    retries: int,
+) -> AttemptRecord:
+    first, fold = progress.first_token, progress.fold
+    return AttemptRecord(
+        call_id=context.call_id,
+        provider=target.provider.name,
+        model=fold.model or target.model,
+        started_at=wall,
+        latency_ms=(context.clock() - began) * 1000,
+        time_to_first_token_ms=None if first is None else (first - began) * 1000,
+        outcome=_outcome(failure),
+        error_type=None if failure is None else type(failure).__name__,
+        usage=fold.usage,
+        retry=retries,
+        fallback=progress.position,
+    )
+
+
+def _reserve(request: LLMRequest, target: Target, hooks: Hooks) -> Steps[None]:
+    if hooks.reserve_budget is not None:
+        reserve_budget = hooks.reserve_budget
+        yield from call(lambda: reserve_budget(request, target))
+    if hooks.reserve_rate is not None:
+        reserve_rate = hooks.reserve_rate
+        seconds = yield from call(lambda: reserve_rate(request, target))
+        if seconds > 0:
+            yield from sleep(seconds)
+
+
+def _exchange(
+    request: LLMRequest, target: Target, context: CallContext, progress: _Progress
+) -> Steps[None]:
+    fold = progress.fold
+
+    def note_output() -> None:
+        if progress.first_token is None:
+            progress.first_token = context.clock()
+        if request.stream:
+            progress.emitted = True
+
+    try:
+        yield from exchange(request, target, fold, progress.deadline, note_output)
+    except TimeoutError:
+        if progress.deadline.passed():
+            raise progress.deadline.error(progress.attempts) from None
+        raise
+    except ConnectionError as error:
+        if not fold.has_output:
+            raise
+        raise StreamInterruptedError(
+            f"The answer of {target.provider.name} was cut off: {error}", hint=error.hint
+        ) from None
+
+
+def _answer(
+    request: LLMRequest, target: Target, context: CallContext, progress: _Progress
+) -> LLMResponse:
+    fold = progress.fold
+    ended = context.clock()
+    response = fold.response(
+        provider=target.provider.name,
+        model=target.model,
+        latency_ms=(ended - progress.started) * 1000,
+        retry_count=progress.attempts - 1,
+        used_fallback=progress.position > 0,
+        fallback_provider=target.provider.name if progress.position > 0 else None,
+        attempts=progress.attempts,
+        metadata={
+            "call_id": context.call_id,
+            "time_to_first_token_ms": (progress.first_token - progress.started) * 1000
+            if progress.first_token is not None
+            else None,
+        },
+    )
+    if response.finish_reason == "content_filter":
+        raise ContentFilterError(f"{target.provider.name} withheld the rest of the answer.")
+    if request.schema is not None and not response.tool_calls:
+        response = replace(response, parsed=_parse(response))
+    return response
+
+
+def _parse(response: LLMResponse) -> object:
+    import json
+
+    try:
+        return json.loads(response.content)
+    except ValueError as error:
+        reason = (
+            "it was cut off at the token limit"
+            if response.finish_reason == "length"
+            else str(error)
+        )
+        raise InvalidOutputError(
+            f"The answer should follow a JSON schema but is no JSON: {reason}."
+        ) from None
+
+
+def _settle(record: AttemptRecord, context: CallContext) -> Steps[None]:
+    context.settle(record)
+    context.observe(record)
+    if context.hooks.settle is not None:
+        settle = context.hooks.settle
+        yield from call(lambda: settle(record))
+
+
+def _outcome(error: BaseException | None) -> Outcome:
+    if error is None:
+        return "ok"
+    if isinstance(error, Exception):
+        return "error"
+    return "abandoned" if isinstance(error, Abandoned) else "interrupted"

@@ -1,0 +1,68 @@
+"""Whether a failed attempt is made again, when, and whether another target may take over.
+
+The union of the good policies (WIRE.md §9). Pure: chance is passed in. Refuses to know about
+content: the engine never asks once something was shown to the user.
+"""
+
+from __future__ import annotations
+
+from ..exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionError,
+    ContextLengthError,
+    LLMAPIError,
+    LLMError,
+    ModelNotFoundError,
+    StreamInterruptedError,
+    ValidationError,
+)
+from ..types.config import RetrySettings
+
+__all__ = ["may_fall_back", "retry_delay"]
+
+JITTER = 0.25
+"""The share of a delay that is random, so that many clients do not come back at once."""
+LONGEST_REQUESTED_DELAY = 120.0
+"""Seconds. A provider that asks for more has failed for now: a fallback can act."""
+
+
+def retry_delay(
+    error: LLMError, retries: int, settings: RetrySettings, chance: float
+) -> float | None:
+    """Return the seconds to wait before the next attempt; `None` when there must be none.
+
+    Args:
+        error: why the attempt failed.
+        retries: how many retries this target had already.
+        settings: bounds and growth.
+        chance: a random number from 0 to 1.
+    """
+    if retries >= settings.max_retries or not _is_passing(error):
+        return None
+    requested = error.retry_after if isinstance(error, LLMAPIError) else None
+    if requested is not None:
+        return requested if requested <= LONGEST_REQUESTED_DELAY else None
+    delay = min(settings.delay * settings.exponential_base**retries, settings.max_delay)
+    return delay * (1 - JITTER * chance)
+
+
+def _is_passing(error: LLMError) -> bool:
+    if isinstance(error, ConnectionError):
+        return not error.refused
+    if isinstance(error, LLMAPIError):
+        return error.retryable
+    return isinstance(error, StreamInterruptedError)
+
+
+def may_fall_back(error: LLMError) -> bool:
+    """Return whether another target may succeed where this one failed.
+
+    A request that is wrong in itself would be refused elsewhere too; a prompt that is too long, a
+    model that is missing or a key that is bad are matters of one target.
+    """
+    if isinstance(error, ContextLengthError | ModelNotFoundError | AuthenticationError):
+        return True
+    if isinstance(error, LLMAPIError):
+        return not isinstance(error, ValidationError)
+    return isinstance(error, ConnectionError | StreamInterruptedError | ConfigurationError)

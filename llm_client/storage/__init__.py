@@ -1,0 +1,1 @@
+"""Blocking stores: paths, configuration, caches."""

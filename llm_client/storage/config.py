@@ -1,0 +1,181 @@
+"""The configuration file: found, read, validated into `Settings`.
+
+Refuses what it does not know: an unknown key, a wrong type or a broken file is a
+`ConfigurationError` that names the file, the line where it can, and the nearest valid name.
+Nothing is ever written here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..exceptions import ConfigurationError
+from ..types.config import Profile, ProviderSettings, RetrySettings, Settings
+from .paths import config_file
+
+__all__ = ["load_settings"]
+
+Check = Callable[[object], bool]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_verify(value: object) -> bool:
+    return isinstance(value, str | bool)
+
+
+_FILE: dict[str, tuple[Check, str]] = {
+    "default_profile": (_is_text, "a text"),
+    "profiles": (_is_table, "a table"),
+    "providers": (_is_table, "a table"),
+    "retry": (_is_table, "a table"),
+    "cache": (_is_table, "a table"),
+}
+_PROFILE: dict[str, tuple[Check, str]] = {
+    "model": (_is_text, "a text"),
+    "fallback": (_is_texts, "a list of texts"),
+    "temperature": (_is_number, "a number"),
+    "top_p": (_is_number, "a number"),
+    "max_tokens": (_is_count, "a whole number"),
+    "system": (_is_text, "a text"),
+}
+_PROVIDER: dict[str, tuple[Check, str]] = {
+    "dialect": (_is_text, "a text"),
+    "base_url": (_is_text, "a text"),
+    "api_key_env": (_is_text, "a text"),
+    "timeout": (_is_number, "a number of seconds"),
+    "verify_ssl": (_is_verify, "true, false, a path or `system`"),
+    "options": (_is_table, "a table"),
+}
+_RETRY: dict[str, tuple[Check, str]] = {
+    "max_retries": (_is_count, "a whole number"),
+    "delay": (_is_number, "a number of seconds"),
+    "max_delay": (_is_number, "a number of seconds"),
+    "exponential_base": (_is_number, "a number"),
+}
+_CACHE: dict[str, tuple[Check, str]] = {"models_ttl": (_is_number, "a number of seconds")}
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of the configuration file; the defaults when there is none.
+
+    Args:
+        path: a file that must exist; `None` looks in the usual places.
+        environ: the environment that the usual places are looked up in.
+
+    Raises:
+        ConfigurationError: the file cannot be read, parsed or understood.
+    """
+    wanted = path is not None or bool(environ.get("LLM_CLIENT_CONFIG"))
+    file = path if path is not None else config_file(environ)
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        if wanted:
+            raise ConfigurationError(f"There is no configuration file {str(file)!r}.") from None
+        return Settings()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot read the configuration {str(file)!r}: {error.strerror}."
+        ) from None
+    return _Reader(file, data).settings()
+
+
+class _Reader:
+    """Validates one file."""
+
+    def __init__(self, file: Path, data: bytes) -> None:
+        self._file = file
+        self._text = data.decode("utf-8", "replace")
+
+    def settings(self) -> Settings:
+        root = self._table("", self._parse(), _FILE)
+        retry = self._table("retry", root.get("retry", {}), _RETRY)
+        cache = self._table("cache", root.get("cache", {}), _CACHE)
+        return Settings(
+            default_profile=root.get("default_profile"),
+            profiles={
+                name: self._profile(name, value) for name, value in root.get("profiles", {}).items()
+            },
+            providers={
+                name: self._provider(name, value)
+                for name, value in root.get("providers", {}).items()
+            },
+            retry=RetrySettings(**retry),
+            models_ttl=float(cache.get("models_ttl", Settings().models_ttl)),
+            source=str(self._file),
+        )
+
+    def _profile(self, name: str, value: object) -> Profile | str:
+        if isinstance(value, str):
+            return value
+        fields = self._table(f"profiles.{name}", value, _PROFILE)
+        return Profile(**{**fields, "fallback": tuple(fields.get("fallback", ()))})
+
+    def _provider(self, name: str, value: object) -> ProviderSettings:
+        return ProviderSettings(**self._table(f"providers.{name}", value, _PROVIDER))
+
+    def _parse(self) -> object:
+        try:
+            if self._file.suffix == ".json":
+                import json
+
+                return json.loads(self._text)
+            import tomllib
+
+            return tomllib.loads(self._text)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The configuration {str(self._file)!r} cannot be parsed: {error}."
+            ) from None
+
+    def _table(
+        self, where: str, value: object, schema: Mapping[str, tuple[Check, str]]
+    ) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._error(where, f"{where or 'the file'} must be a table")
+        for name, item in value.items():
+            key = f"{where}.{name}" if where else name
+            if name not in schema:
+                from difflib import get_close_matches
+
+                near = get_close_matches(name, schema, n=1)
+                raise self._error(
+                    name,
+                    f"there is no setting {key!r}",
+                    hint=f"Did you mean {near[0]!r}?"
+                    if near
+                    else f"Known here: {', '.join(sorted(schema))}.",
+                )
+            check, wanted = schema[name]
+            if not check(item):
+                raise self._error(name, f"{key} must be {wanted}, not {item!r}")
+        return value
+
+    def _error(self, name: str, problem: str, hint: str | None = None) -> ConfigurationError:
+        last = name.rpartition(".")[2]
+        lines = self._text.splitlines()
+        at = next((i for i, line in enumerate(lines, 1) if last and last in line), None)
+        where = f"{self._file}, line {at}" if at is not None else str(self._file)
+        return ConfigurationError(f"In the configuration {where}: {problem}.", hint=hint)

@@ -1,0 +1,42 @@
+"""Where files live: configuration under `~/.config`, caches where the platform puts them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["APP_NAME", "cache_dir", "config_file"]
+
+APP_NAME = "llm_client"
+
+
+def config_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the path of the configuration file, whether it exists or not.
+
+    `$LLM_CLIENT_CONFIG`, else `config.toml` under `$XDG_CONFIG_HOME/llm_client`, else under
+    `~/.config/llm_client`; on Windows where the platform wants it.
+    """
+    if named := environ.get("LLM_CLIENT_CONFIG"):
+        return Path(named).expanduser()
+    if xdg := environ.get("XDG_CONFIG_HOME"):
+        return Path(xdg) / APP_NAME / "config.toml"
+    if sys.platform == "win32":  # pragma: no cover - no Windows in CI
+        import platformdirs
+
+        return platformdirs.user_config_path(APP_NAME, appauthor=False) / "config.toml"
+    home = environ.get("HOME")
+    return (Path(home) if home else Path.home()) / ".config" / APP_NAME / "config.toml"
+
+
+def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory for what can be made again: `$LLM_CLIENT_CACHE_DIR`, else the platform's.
+
+    It need not exist yet.
+    """
+    if named := environ.get("LLM_CLIENT_CACHE_DIR"):
+        return Path(named).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path(APP_NAME, appauthor=False)

@@ -1,0 +1,107 @@
+"""How a client is set up: in code (`LLMConfig`) and by the configuration file (`Settings`).
+
+Owns the values. Reading the file is `storage/config.py`'s business, and turning both into targets
+is `policy/route.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .secret import Secret
+
+__all__ = ["LLMConfig", "Profile", "ProviderSettings", "RetrySettings", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMConfig:
+    """Everything a client needs to know. What is left out comes from environment and file."""
+
+    provider: str | None = None
+    """A name of the catalog or of the configuration; with a base URL and no provider it is any
+    OpenAI-compatible server."""
+    base_url: str | None = None
+    api_key: str | Secret | None = None
+    model: str | None = None
+    """The model's name, or `provider/model` when no provider is given."""
+    timeout: float | None = None
+    """Seconds: bounds every single wait. `None`: 5 to connect, the catalog's figure for the first
+    byte, 30 of silence."""
+    verify_ssl: bool | str = True
+    """True, False, the path of a CA file or directory, or `system`."""
+    max_retries: int | None = None
+    """`None`: as configured, else 3."""
+    retry_delay: float | None = None
+    """Seconds before the first retry; `None`: as configured, else 1."""
+    retry_max_delay: float | None = None
+    """Seconds; `None`: as configured, else 10."""
+    retry_exponential_base: float | None = None
+    """By how much each delay grows; `None`: as configured, else 2."""
+    cache_ttl: float | None = None
+    """Seconds that a model list is kept; `None`: as configured, else 300."""
+    fallback_configs: Sequence[LLMConfig] = ()
+    """Where to go when this one fails, in order."""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    system: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Provider-specific fields for every request."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.api_key, str):
+            object.__setattr__(self, "api_key", Secret(self.api_key) if self.api_key else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A named set of options of the configuration file."""
+
+    model: str | None = None
+    fallback: tuple[str, ...] = ()
+    """Profiles or model specs, in order."""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """What the configuration file says of a provider, over its row in the catalog."""
+
+    dialect: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    timeout: float | None = None
+    """Seconds, as in `LLMConfig`."""
+    verify_ssl: bool | str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """How often and when a failed attempt is made again."""
+
+    max_retries: int = 3
+    delay: float = 1.0
+    """Seconds before the first retry."""
+    max_delay: float = 10.0
+    """Seconds; a delay that the provider asks for may be longer, up to 120."""
+    exponential_base: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The configuration file, validated."""
+
+    default_profile: str | None = None
+    profiles: Mapping[str, Profile | str] = field(default_factory=dict)
+    """A string is an alias of another profile."""
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    retry: RetrySettings = RetrySettings()
+    models_ttl: float = 300.0
+    """Seconds."""
+    source: str | None = None
+    """Path of the file; `None` when there is none."""

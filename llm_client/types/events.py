@@ -1,0 +1,70 @@
+"""What the engine tells an observer while it works. Read-only: an observer changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..exceptions import LLMError
+from .response import Usage
+
+__all__ = ["AttemptRecord", "Event", "FallingBack", "Notice", "Observer", "Retrying"]
+
+Outcome: TypeAlias = Literal["ok", "error", "interrupted", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One HTTP exchange as the books have it. Never holds text of a prompt or an answer."""
+
+    call_id: str
+    """The same for all attempts of one call."""
+    provider: str
+    model: str
+    started_at: float
+    """Unix time, seconds."""
+    latency_ms: float
+    time_to_first_token_ms: float | None
+    """`None` when no output arrived."""
+    outcome: Outcome
+    """`interrupted` by Ctrl-C or cancellation, `abandoned` by breaking out of the stream."""
+    error_type: str | None = None
+    usage: Usage | None = None
+    retry: int = 0
+    """0 for the first attempt at this target."""
+    fallback: int = 0
+    """Position of the target in the route; 0 is the first choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """An attempt failed; the same target is tried again after a pause."""
+
+    target: str
+    error: LLMError
+    retry: int
+    """1 for the first retry."""
+    max_retries: int
+    delay: float
+    """Seconds until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class FallingBack:
+    """A target failed for good; the next one of the route is tried."""
+
+    failed: str
+    next: str
+    error: LLMError
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know that is no failure."""
+
+    text: str
+
+
+Event: TypeAlias = AttemptRecord | Retrying | FallingBack | Notice
+Observer: TypeAlias = Callable[[Event], None]
