@@ -13,9 +13,11 @@ from .engine.session import Stats
 from .exceptions import LLMError
 from .types.config import LLMConfig
 from .types.events import Observer
+from .types.http import HttpRequest
 from .types.models import HealthReport, ModelInfo
 from .types.request import Prompt, RequestOptions
 from .types.response import LLMResponse, StreamChunk
+from .types.target import Target
 
 __all__ = ["AsyncLLMClient", "AsyncStream"]
 
@@ -112,6 +114,24 @@ class AsyncLLMClient:
         """
         steps = self._calls.call(prompt, stream=True, options=options)
         return AsyncStream(lambda held: self._driver.iterate(steps, held))
+
+    def preview(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> HttpRequest:
+        """Return the request that `stream` would send to the first choice; nothing is sent.
+
+        Raises:
+            ValidationError: the request is wrong in itself.
+        """
+        return self._calls.preview(prompt, options)
+
+    @property
+    def target(self) -> Target:
+        """The first choice of this client's route."""
+        return self._calls.target
+
+    @property
+    def reason(self) -> str:
+        """Why the first choice was chosen; empty when the configuration names it."""
+        return self._calls.reason
 
     async def list_models(
         self, provider: str | None = None, use_cache: bool = True

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .dialects import find_dialect
 from .engine.effects import Steps, call
 from .engine.exchange import Deadline, fetch_models
 from .engine.pipeline import CallContext, run_call
@@ -34,6 +35,7 @@ from .storage.model_cache import ModelCache
 from .storage.paths import cache_dir
 from .types.config import LLMConfig
 from .types.events import Event, Observer
+from .types.http import HttpRequest
 from .types.models import HealthReport, ModelInfo
 from .types.request import LLMRequest, Prompt, RequestOptions
 from .types.response import LLMResponse
@@ -87,6 +89,18 @@ class Calls:
         Raises:
             ValidationError: the request is wrong in itself; nothing is sent.
         """
+        request, extra = self._request(prompt, stream=stream, options=options)
+        return self._run(request, extra)
+
+    def preview(self, prompt: Prompt, options: RequestOptions) -> HttpRequest:
+        """Return the request that a streamed call would send first; nothing is sent."""
+        request, extra = self._request(prompt, stream=True, options=options)
+        target = self._route(extra)[0]
+        return find_dialect(target.provider.dialect).encode(request, target)
+
+    def _request(
+        self, prompt: Prompt, *, stream: bool, options: RequestOptions
+    ) -> tuple[LLMRequest, dict[str, Any]]:
         merged: dict[str, Any] = {**self._defaults, **options}
         extra = {name: merged.pop(name, None) for name in _CALL_OPTIONS}
         if unknown := sorted(set(merged) - RequestOptions.__annotations__.keys()):
@@ -94,15 +108,18 @@ class Calls:
                 f"There is no option {unknown[0]!r}.",
                 hint=f"Options: {', '.join(sorted(RequestOptions.__annotations__))}.",
             )
-        request = LLMRequest.build(prompt, stream=stream, **merged)
-        return self._run(request, extra)
+        return LLMRequest.build(prompt, stream=stream, **merged), extra
 
-    def _run(self, request: LLMRequest, extra: Mapping[str, Any]) -> Steps[LLMResponse]:
+    def _route(self, extra: Mapping[str, Any]) -> list[Target]:
         route = list(self.route)
         if extra["model"] is not None:
             route[0] = self._other_model(extra["model"])
         if extra["timeout"] is not None:
             route = [_with_timeout(target, extra["timeout"]) for target in route]
+        return route
+
+    def _run(self, request: LLMRequest, extra: Mapping[str, Any]) -> Steps[LLMResponse]:
+        route = self._route(extra)
         route[0] = yield from self._with_model(route[0])
         retry = self._retry
         if extra["max_retries"] is not None:

@@ -14,9 +14,11 @@ from .engine.session import Stats
 from .exceptions import LLMError
 from .types.config import LLMConfig
 from .types.events import Observer
+from .types.http import HttpRequest
 from .types.models import HealthReport, ModelInfo
 from .types.request import Prompt, RequestOptions
 from .types.response import LLMResponse, StreamChunk
+from .types.target import Target
 
 __all__ = ["LLMClient", "Stream"]
 
@@ -127,6 +129,24 @@ class LLMClient:
         """
         steps: Steps[LLMResponse] = self._calls.call(prompt, stream=True, options=options)
         return Stream(lambda: self._driver.iterate(steps))
+
+    def preview(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> HttpRequest:
+        """Return the request that `stream` would send to the first choice; nothing is sent.
+
+        Raises:
+            ValidationError: the request is wrong in itself.
+        """
+        return self._calls.preview(prompt, options)
+
+    @property
+    def target(self) -> Target:
+        """The first choice of this client's route."""
+        return self._calls.target
+
+    @property
+    def reason(self) -> str:
+        """Why the first choice was chosen; empty when the configuration names it."""
+        return self._calls.reason
 
     def list_models(self, provider: str | None = None, use_cache: bool = True) -> list[ModelInfo]:
         """Return the models of a provider, this client's own by default.

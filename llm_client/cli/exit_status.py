@@ -1,0 +1,87 @@
+"""Which exit status an error means, and how an error is shown."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from ..exceptions import (
+    AuthenticationError,
+    BudgetExceededError,
+    ConfigurationError,
+    ConnectionError,
+    GenerationError,
+    LLMAPIError,
+    LLMError,
+    ModelNotFoundError,
+    RateLimitError,
+    ValidationError,
+)
+
+__all__ = ["ExitStatus", "UsageError", "error_object", "exit_status"]
+
+SCHEMA_VERSION = 1
+"""Of every JSON object that the program prints; it grows when a field changes its meaning."""
+
+
+class ExitStatus(IntEnum):
+    """How a command ended."""
+
+    ANSWERED = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    UNREACHABLE = 4
+    RATE_LIMITED = 5
+    MODEL_NOT_FOUND = 6
+    INCOMPLETE = 7
+    BUDGET = 8
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class UsageError(LLMError):
+    """The command line asks for something that makes no sense."""
+
+
+def exit_status(error: LLMError) -> ExitStatus:
+    """Return the exit status that an error means."""
+    match error:
+        case UsageError():
+            return ExitStatus.USAGE
+        case ConfigurationError() | AuthenticationError():
+            return ExitStatus.CONFIGURATION
+        case ConnectionError():
+            return ExitStatus.UNREACHABLE
+        case RateLimitError():
+            return ExitStatus.RATE_LIMITED
+        case ModelNotFoundError():
+            return ExitStatus.MODEL_NOT_FOUND
+        case GenerationError():
+            return ExitStatus.INCOMPLETE
+        case BudgetExceededError():
+            return ExitStatus.BUDGET
+        case ValidationError(status=None):
+            # Refused here, before anything was sent.
+            return ExitStatus.USAGE
+    return ExitStatus.FAILED
+
+
+def error_object(error: LLMError) -> dict[str, Any]:
+    """Return the JSON object that stands for an error."""
+    details: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "partial": error.partial,
+    }
+    if isinstance(error, LLMAPIError):
+        details |= {
+            "status": error.status,
+            "code": error.code,
+            "provider": error.provider,
+            "model": error.model,
+            "request_id": error.request_id,
+            "retry_after": error.retry_after,
+        }
+    return {"schema_version": SCHEMA_VERSION, "error": details}

@@ -1,0 +1,145 @@
+"""What a command says on stderr while it works: a spinner until the first byte, then notes."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from ..exceptions import LLMError
+from ..types.events import AttemptRecord, Event, FallingBack, Notice, Retrying
+from ..types.response import LLMResponse
+from .environment import Environment
+from .render.sanitize import neutralise
+
+__all__ = ["Progress", "Spinner", "usage_line"]
+
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_FRAME_SECONDS = 0.1
+_PATIENCE_SECONDS = 0.4
+"""A quick answer should not flash a spinner."""
+_ERASE = "\r\x1b[K"
+
+
+class Spinner:
+    """Turns on stderr until stopped, with the seconds waited. Only ever on a terminal."""
+
+    def __init__(self, environment: Environment, text: str) -> None:
+        self._environment = environment
+        self._text = text
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._shown = False
+        self._thread = threading.Thread(target=self._turn, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and leave no trace. Idempotent."""
+        self._stopped.set()
+        with self._lock:
+            self.clear()
+
+    def clear(self) -> None:
+        """Erase the line, so that something else can be written."""
+        if self._shown:
+            self._shown = False
+            self._put(_ERASE)
+
+    def _turn(self) -> None:
+        began = time.monotonic()
+        frame = 0
+        if self._stopped.wait(_PATIENCE_SECONDS):
+            return
+        while True:
+            with self._lock:
+                if self._stopped.is_set():
+                    return
+                seconds = int(time.monotonic() - began)
+                self._put(f"{_ERASE}{_FRAMES[frame % len(_FRAMES)]} {self._text} {seconds} s")
+                self._shown = True
+            frame += 1
+            if self._stopped.wait(_FRAME_SECONDS):
+                return
+
+    def _put(self, text: str) -> None:
+        try:
+            self._environment.stderr.write(text)
+            self._environment.stderr.flush()
+        except (OSError, ValueError):
+            self._stopped.set()
+
+
+class Progress:
+    """Turns the engine's events into lines on stderr; quiet ones stay unsaid."""
+
+    def __init__(self, environment: Environment, *, quiet: bool, verbose: bool) -> None:
+        self._environment = environment
+        self._quiet = quiet
+        self._verbose = verbose
+        self._spinner: Spinner | None = None
+
+    def wait_for(self, what: str) -> None:
+        """Show that an answer is being waited for, where somebody can see it."""
+        shown = self._environment.stderr_is_terminal and not self._environment.is_dumb
+        if shown and not self._quiet:
+            self._spinner = Spinner(self._environment, f"waiting for {neutralise(what)}")
+
+    def arrived(self) -> None:
+        """Take the spinner away. Idempotent."""
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
+
+    def say(self, text: str) -> None:
+        """Print a line, unless quiet."""
+        if not self._quiet:
+            self._print(text)
+
+    def explain(self, text: str) -> None:
+        """Print a line when verbose."""
+        if self._verbose:
+            self._print(text)
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of the engine."""
+        match event:
+            case Retrying():
+                self.say(
+                    f"{event.target}: {_reason(event.error)} Trying again in {event.delay:.1f} s "
+                    f"({event.retry} of {event.max_retries})."
+                )
+            case FallingBack():
+                self.say(f"{event.failed}: {_reason(event.error)} Going on with {event.next}.")
+            case Notice():
+                self.say(event.text)
+            case AttemptRecord():
+                self.explain(
+                    f"{event.provider}/{event.model}: {event.outcome} after "
+                    f"{event.latency_ms / 1000:.2f} s"
+                )
+
+    def _print(self, text: str) -> None:
+        spinner = self._spinner
+        if spinner is not None:
+            with spinner._lock:
+                spinner.clear()
+        self._environment.note(neutralise(text))
+
+
+def _reason(error: LLMError) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def usage_line(response: LLMResponse) -> str:
+    """Return one line about what an answer took."""
+    parts = [f"{response.provider}/{response.model}"]
+    usage = response.usage
+    if usage is not None:
+        parts.append(f"{usage.prompt_tokens} + {usage.completion_tokens} tokens")
+    parts.append(f"{response.latency_ms / 1000:.2f} s")
+    first = response.metadata.get("time_to_first_token_ms")
+    if first is not None:
+        parts.append(f"first token after {first / 1000:.2f} s")
+    if response.cost is not None:
+        parts.append(f"${response.cost:.6f}")
+    return " · ".join(parts)
