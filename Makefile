@@ -1,0 +1,56 @@
+# Needs make and Python 3.11 or later; everything else is installed into .venv/<version>.
+# Another interpreter: PYTHON=python3.13 make test
+
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VENV := .venv/$(VERSION)
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types contracts unit bench completions clean
+
+demo: $(VENV)/.demo
+	@echo '$$ llm-client generate -p embedded "hi"'
+	@$(BIN)/llm-client generate -p embedded "hi" --no-stdin
+	@echo
+	@echo 'Yours: $(BIN)/llm-client generate "your question"'
+
+test: lint types contracts unit
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+contracts: $(VENV)/.test
+	$(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/.test
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+completions: $(VENV)/.test
+	$(BIN)/python -m llm_client.cli.completions completions
+
+clean:
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache build dist
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'llm_client needs Python 3.11 or later; choose one: PYTHON=python3.13 make'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,test]'
+	@touch $@
