@@ -1,0 +1,380 @@
+"""What the engine sends requests with: `SyncTransport` and `AsyncTransport`.
+
+Owns one exchange from the engine's request to the end of the answer's body: the queue before the
+connections, redirects, and what reading and closing mean. Which transport a URL needs is decided
+in `sessions`; failures are worded in `failures`.
+It refuses to retry, to keep cookies, and to look into a body. Making a transport costs nothing:
+httpx, asyncio and ssl are imported by the first `open` that needs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from llm_client.exceptions import ConnectionError
+from llm_client.types.http import Head, HttpRequest, Timeouts
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import httpx
+
+    from llm_client.engine.transport.async_sessions import AsyncSession
+    from llm_client.engine.transport.sessions import SyncSession
+
+__all__ = ["AsyncExchange", "AsyncTransport", "SyncExchange", "SyncTransport"]
+
+DEFAULT_MAX_CONNECTIONS = 100
+
+
+class SyncExchange:
+    """One answer under way: its head, then its body piece by piece. Made by `SyncTransport.open`."""
+
+    def __init__(
+        self, request: HttpRequest, response: httpx.Response, release: Callable[[], None]
+    ) -> None:
+        from llm_client.engine.transport.sessions import head_of, is_encoded
+
+        self.head: Head = head_of(response, request.url)
+        """Status and headers; `head.url` is where the answer came from, after redirects."""
+        self._request = request
+        self._response = response
+        self._release: Callable[[], None] | None = release
+        self._answering = False
+        self._complete = False
+        self._limit: Callable[[float | None], None] | None = getattr(response.stream, "limit", None)
+        if is_encoded(self.head):
+            response.request = _bare_request()
+            self._pieces: Iterator[bytes] = response.iter_bytes()
+        else:
+            self._pieces = iter(cast("httpx.SyncByteStream", response.stream))
+
+    def read(self, timeout: float | None = None) -> bytes:
+        """Return the next bytes of the body as soon as there are any; `b""` is its complete end.
+
+        Args:
+            timeout: Seconds that this read may take even if the request's own waits are longer.
+                Through a proxy or a caller's own client only the request's waits hold.
+
+        Raises:
+            ConnectionError: The answer was cut, or is not HTTP, or was closed here.
+            TimeoutError: No byte came for longer than the request allows.
+        """
+        if self._complete:
+            return b""
+        if self._release is None:
+            raise _closed(self._request)
+        failure: Exception
+        try:
+            if self._limit is not None:
+                self._limit(timeout)
+            for piece in self._pieces:
+                if piece:
+                    self._answering = True
+                    return piece
+        except Exception as error:
+            failure = _explained(error, self._request, timeout, answering=self._answering)
+        else:
+            self._complete = True
+            self.close()
+            return b""
+        self.close()
+        raise failure
+
+    def close(self) -> None:
+        """End the exchange at once; before the end of the body this hangs up. Idempotent."""
+        release, self._release = self._release, None
+        if release is None:
+            return
+        try:
+            with contextlib.suppress(OSError):
+                self._response.close()
+        finally:
+            release()
+
+
+class SyncTransport:
+    """Sends requests and returns their answers as they arrive. Safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        verify: bool | str = True,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        """Make a transport; nothing is imported or opened yet.
+
+        Args:
+            verify: Whose certificates to trust: `True` (certifi, or `$SSL_CERT_FILE`), `"system"`,
+                the path of a CA file or directory, or `False` for anybody's.
+            max_connections: How many exchanges may be open at once; more wait in order of arrival.
+            http_client: A client of the caller's own that everything but in-process runtimes goes
+                through. It is never closed here, and `verify` and proxies are its own.
+        """
+        self._verify = verify
+        self._max_connections = max_connections
+        self._client = http_client
+        self._sessions: dict[int, SyncSession] = {}
+
+    def open(self, request: HttpRequest) -> SyncExchange:
+        """Send a request, follow redirects, and return the answer once its head is here.
+
+        Every exchange that is opened must be closed, or read to its end.
+
+        Raises:
+            ConfigurationError: The request cannot be sent as it stands; nothing was.
+            ConnectionError: No answer.
+            TimeoutError: No answer in time.
+        """
+        from llm_client.engine.transport.redirects import MAX_REDIRECTS, redirected
+
+        session = self._session()
+        session.gate.acquire()
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                response = session.send(request)
+                try:
+                    following = redirected(
+                        request, response.status_code, response.headers.get("location")
+                    )
+                    if following is None:
+                        return SyncExchange(request, response, session.gate.release)
+                except BaseException:
+                    response.close()
+                    raise
+                response.close()
+                request = following
+            raise _too_many_redirects(request)
+        except BaseException:
+            session.gate.release()
+            raise
+
+    def close(self) -> None:
+        """Close the idle connections. Idempotent; the next `open` starts afresh."""
+        session = self._sessions.pop(os.getpid(), None)
+        if session is not None:
+            session.close()
+
+    def _session(self) -> SyncSession:
+        """Return this process's session: after a fork the child must not use the parent's."""
+        process = os.getpid()
+        session = self._sessions.get(process)
+        if session is None:
+            from llm_client.engine.transport.sessions import SyncSession
+
+            for other in [key for key in self._sessions if key != process]:
+                self._sessions.pop(other, None)
+            session = self._sessions.setdefault(
+                process,
+                SyncSession(
+                    verify=self._verify,
+                    max_connections=self._max_connections,
+                    client=self._client,
+                ),
+            )
+        return session
+
+
+class AsyncExchange:
+    """One answer under way, for asyncio. Made by `AsyncTransport.open`."""
+
+    def __init__(
+        self, request: HttpRequest, response: httpx.Response, release: Callable[[], None]
+    ) -> None:
+        from llm_client.engine.transport.sessions import head_of, is_encoded
+
+        self.head: Head = head_of(response, request.url)
+        """Status and headers; `head.url` is where the answer came from, after redirects."""
+        self._request = request
+        self._response = response
+        self._release: Callable[[], None] | None = release
+        self._answering = False
+        self._complete = False
+        self._limit: Callable[[float | None], None] | None = getattr(response.stream, "limit", None)
+        if is_encoded(self.head):
+            response.request = _bare_request()
+            self._pieces: AsyncIterator[bytes] = response.aiter_bytes()
+        else:
+            self._pieces = aiter(cast("httpx.AsyncByteStream", response.stream))
+
+    async def read(self, timeout: float | None = None) -> bytes:
+        """Return the next bytes of the body as soon as there are any; `b""` is its complete end.
+
+        Args:
+            timeout: Seconds that this read may take even if the request's own waits are longer.
+
+        Raises:
+            ConnectionError: The answer was cut, or is not HTTP, or was closed here.
+            TimeoutError: No byte came for longer than the request allows.
+        """
+        if self._complete:
+            return b""
+        if self._release is None:
+            raise _closed(self._request)
+        failure: Exception
+        try:
+            if self._limit is not None:
+                self._limit(timeout)
+                piece = await self._next_piece()
+            else:
+                import asyncio
+
+                async with asyncio.timeout(timeout):
+                    piece = await self._next_piece()
+            if piece:
+                return piece
+        except Exception as error:
+            failure = _explained(error, self._request, timeout, answering=self._answering)
+        else:
+            self._complete = True
+            await self.close()
+            return b""
+        await self.close()
+        raise failure
+
+    async def _next_piece(self) -> bytes:
+        async for piece in self._pieces:
+            if piece:
+                self._answering = True
+                return piece
+        return b""
+
+    async def close(self) -> None:
+        """End the exchange at once; before the end of the body this hangs up. Idempotent."""
+        release, self._release = self._release, None
+        if release is None:
+            return
+        try:
+            with contextlib.suppress(OSError):
+                await self._response.aclose()
+            # A generator left suspended would be finished by the loop, at a time of its choosing.
+            finish = getattr(self._pieces, "aclose", None)
+            if finish is not None:
+                with contextlib.suppress(OSError, RuntimeError):
+                    await finish()
+        finally:
+            release()
+
+
+class AsyncTransport:
+    """`SyncTransport` for asyncio. May be shared between event loops: each has its connections."""
+
+    def __init__(
+        self,
+        *,
+        verify: bool | str = True,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        """Make a transport; nothing is imported or opened yet. Arguments as `SyncTransport`'s.
+
+        `max_connections` counts per event loop.
+        """
+        self._verify = verify
+        self._max_connections = max_connections
+        self._client = http_client
+        self._sessions: dict[tuple[int, asyncio.AbstractEventLoop], AsyncSession] = {}
+
+    async def open(self, request: HttpRequest) -> AsyncExchange:
+        """Send a request, follow redirects, and return the answer once its head is here.
+
+        Every exchange that is opened must be closed, or read to its end.
+
+        Raises:
+            ConfigurationError: The request cannot be sent as it stands; nothing was.
+            ConnectionError: No answer.
+            TimeoutError: No answer in time.
+        """
+        from llm_client.engine.transport.redirects import MAX_REDIRECTS, redirected
+
+        session = self._session()
+        await session.gate.acquire()
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                response = await session.send(request)
+                try:
+                    following = redirected(
+                        request, response.status_code, response.headers.get("location")
+                    )
+                    if following is None:
+                        return AsyncExchange(request, response, session.gate.release)
+                except BaseException:
+                    await response.aclose()
+                    raise
+                await response.aclose()
+                request = following
+            raise _too_many_redirects(request)
+        except BaseException:
+            session.gate.release()
+            raise
+
+    async def close(self) -> None:
+        """Close the idle connections of every loop. Idempotent; the next `open` starts afresh."""
+        import asyncio
+
+        own = (os.getpid(), asyncio.get_running_loop())
+        while self._sessions:
+            key, session = self._sessions.popitem()
+            if key == own:
+                await session.close()
+            else:
+                session.abandon()
+
+    def _session(self) -> AsyncSession:
+        """Return the session of the running loop; those of closed loops are let go."""
+        import asyncio
+
+        own = (os.getpid(), asyncio.get_running_loop())
+        session = self._sessions.get(own)
+        if session is None:
+            from llm_client.engine.transport.async_sessions import AsyncSession
+
+            for key in list(self._sessions):
+                if key[0] != own[0] or key[1].is_closed():
+                    self._sessions.pop(key).abandon()
+            session = self._sessions[own] = AsyncSession(
+                verify=self._verify,
+                max_connections=self._max_connections,
+                client=self._client,
+            )
+        return session
+
+
+def _bare_request() -> httpx.Request:
+    """Return the request that httpx wants on a response it decodes: one without headers."""
+    from llm_client.engine.transport.httpx_import import httpx
+
+    return httpx.Request("GET", "http://answer.invalid")
+
+
+def _explained(
+    error: Exception, request: HttpRequest, limit: float | None, *, answering: bool
+) -> Exception:
+    """Return what to raise for `error`; a bug stays as it is."""
+    from llm_client.engine.transport.failures import FAILURES, explain
+
+    if not isinstance(error, FAILURES):
+        return error
+    waits = request.timeouts
+    if limit is not None:
+        bounded = (min(wait or limit, limit) for wait in (waits.first_byte, waits.silence))
+        waits = Timeouts(waits.connect, *bounded)
+    return explain(error, request.url, waits, answering=answering)
+
+
+def _closed(request: HttpRequest) -> ConnectionError:
+    from llm_client.engine.transport.redirects import origin_shown
+
+    return ConnectionError(f"The answer of {origin_shown(request.url)} was closed before its end.")
+
+
+def _too_many_redirects(request: HttpRequest) -> ConnectionError:
+    from llm_client.engine.transport.redirects import MAX_REDIRECTS, origin_shown
+
+    return ConnectionError(
+        f"More than {MAX_REDIRECTS} redirects; the last one led to {origin_shown(request.url)}."
+    )

@@ -1,0 +1,44 @@
+"""The habits of a real server: llama.cpp's own, which hangs up after every stream unannounced."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from llm_client.types.http import HttpRequest
+from tests.engine.transport.conftest import Side, fetch
+from tests.support.llama_server import running_llama_server
+
+
+@pytest.fixture(scope="module")
+def llama_url() -> Iterator[str]:
+    with running_llama_server(parallel=1) as url:
+        yield url
+
+
+def chat(url: str, prompt: str, *, stream: bool) -> HttpRequest:
+    body = {"messages": [{"role": "user", "content": prompt}], "stream": stream}
+    headers = (("Content-Type", "application/json"),)
+    return HttpRequest("POST", f"{url}/v1/chat/completions", headers, json.dumps(body).encode())
+
+
+def test_streams_and_answers_in_turn_all_arrive_whole(side: Side, llama_url: str) -> None:
+    for stream in (True, True, False, False, True, False):
+        answer = fetch(side, chat(llama_url, "Hello", stream=stream))
+        assert answer.head.status == 200
+        if stream:
+            assert answer.body.endswith(b"data: [DONE]\n\n")
+        else:
+            assert json.loads(answer.body)["choices"][0]["finish_reason"] == "stop"
+
+
+def test_hanging_up_frees_the_only_slot(side: Side, llama_url: str) -> None:
+    endless = side.open(chat(llama_url, "/long", stream=True))
+    assert endless.read()
+    endless.close()
+    started = time.monotonic()
+    assert fetch(side, chat(llama_url, "Hello", stream=False)).head.status == 200
+    assert time.monotonic() - started < 20

@@ -1,0 +1,197 @@
+"""Idle connections and the queues before them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from llm_client.engine.transport.async_sessions import AsyncGate
+from llm_client.engine.transport.pool import Gate, IdlePool
+
+
+class Connection:
+    def __init__(self, *, stale: bool = False) -> None:
+        self.stale = stale
+        self.closed = False
+
+    def is_stale(self) -> bool:
+        return self.stale
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_last_used_connection_is_taken_first() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    first, second = Connection(), Connection()
+    pool.put("origin", first, 0.0)
+    pool.put("origin", second, 1.0)
+    assert pool.take("origin", 2.0) is second
+    assert pool.take("origin", 2.0) is first
+    assert pool.take("origin", 2.0) is None
+
+
+def test_connection_of_another_origin_is_not_taken() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    pool.put("one", Connection(), 0.0)
+    assert pool.take("other", 0.0) is None
+
+
+def test_stale_connections_are_closed_on_the_way() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    good, stale = Connection(), Connection(stale=True)
+    pool.put("origin", good, 0.0)
+    pool.put("origin", stale, 0.0)
+    assert pool.take("origin", 0.0) is good
+    assert stale.closed
+
+
+def test_connection_idle_for_too_long_is_closed() -> None:
+    pool: IdlePool[Connection] = IdlePool(idle_seconds=10)
+    old = Connection()
+    pool.put("origin", old, 0.0)
+    assert pool.take("origin", 10.1) is None
+    assert old.closed
+
+
+def test_old_connections_of_every_origin_go_when_one_is_put() -> None:
+    pool: IdlePool[Connection] = IdlePool(idle_seconds=10)
+    old, new = Connection(), Connection()
+    pool.put("one", old, 0.0)
+    pool.put("other", new, 11.0)
+    assert (old.closed, new.closed) == (True, False)
+
+
+def test_oldest_connection_goes_when_there_are_too_many() -> None:
+    pool: IdlePool[Connection] = IdlePool(max_idle=2)
+    connections = [Connection() for _ in range(4)]
+    for now, (origin, connection) in enumerate(zip("abba", connections, strict=True)):
+        pool.put(origin, connection, float(now))
+    assert [connection.closed for connection in connections] == [True, True, False, False]
+    assert pool.take("b", 4.0) is connections[2]
+
+
+def test_closed_pool_is_empty_and_usable() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    connection, later = Connection(), Connection()
+    pool.put("origin", connection, 0.0)
+    pool.close()
+    assert connection.closed
+    pool.put("origin", later, 0.0)
+    assert pool.take("origin", 0.0) is later
+
+
+def test_forgotten_pool_closes_its_connections() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    connection = Connection()
+    pool.put("origin", connection, 0.0)
+    del pool
+    assert connection.closed
+
+
+def wait_for_queue(gate: Gate, length: int) -> None:
+    ends = time.monotonic() + 5
+    while len(gate._waiting) < length:
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+
+
+def test_gate_lets_threads_through_in_order_of_arrival() -> None:
+    gate = Gate(1)
+    gate.acquire()
+    order: list[int] = []
+
+    def pass_through(number: int) -> None:
+        gate.acquire()
+        order.append(number)
+        gate.release()
+
+    threads = [threading.Thread(target=pass_through, args=(number,)) for number in range(8)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        wait_for_queue(gate, number + 1)
+    assert order == []
+    gate.release()
+    for thread in threads:
+        thread.join(5)
+    assert order == list(range(8))
+
+
+class InterruptedTurn:
+    """Stands for the lock that a thread waits on when Ctrl-C arrives."""
+
+    def __init__(self, gate: Gate, *, given: bool) -> None:
+        self.gate = gate
+        self.given = given
+        self.taken = False
+
+    def acquire(self) -> None:
+        if not self.taken:
+            self.taken = True
+            return
+        if self.given:
+            self.gate.release()
+        raise KeyboardInterrupt
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["still-waiting", "place-just-given"])
+def test_interrupted_wait_at_the_gate_loses_no_place(
+    given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(1)
+    gate.acquire()
+    monkeypatch.setattr(threading, "Lock", lambda: InterruptedTurn(gate, given=given))
+    with pytest.raises(KeyboardInterrupt):
+        gate.acquire()
+    monkeypatch.undo()
+    if not given:
+        gate.release()
+    gate.acquire()  # would wait for ever if the place were lost
+    assert not gate._waiting
+
+
+def test_async_gate_lets_tasks_through_in_order_of_arrival() -> None:
+    async def scenario() -> tuple[list[int], int]:
+        gate = AsyncGate(3)
+        order: list[int] = []
+        inside = most = 0
+
+        async def pass_through(number: int) -> None:
+            nonlocal inside, most
+            await gate.acquire()
+            inside += 1
+            most = max(most, inside)
+            order.append(number)
+            await asyncio.sleep(0)
+            inside -= 1
+            gate.release()
+
+        await asyncio.gather(*(pass_through(number) for number in range(50)))
+        return order, most
+
+    assert asyncio.run(scenario()) == (list(range(50)), 3)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["still-waiting", "place-just-given"])
+def test_cancelled_wait_at_the_async_gate_loses_no_place(given: bool) -> None:
+    async def scenario() -> None:
+        gate = AsyncGate(1)
+        await gate.acquire()
+        waiter = asyncio.create_task(gate.acquire())
+        await asyncio.sleep(0)
+        if given:
+            gate.release()
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        if not given:
+            gate.release()
+        await asyncio.wait_for(gate.acquire(), 5)
+
+    asyncio.run(scenario())
