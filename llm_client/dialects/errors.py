@@ -157,7 +157,7 @@ def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
     """Return the error that an answer with an error status means."""
     details = _read(body)
     error = _build(details, head.status, head.headers, target, body)
-    if not details.in_band and head.status == 404:
+    if not details.in_band and head.status == 404 and type(error) is LLMAPIError:
         error.hint = f"Nothing answers at {head.url or target.base_url}: is the base URL right?"
         if target.provider.dialect.startswith("openai") and not target.base_url.endswith("/v1"):
             error.hint += " OpenAI-compatible servers usually want it to end in `/v1`."
@@ -166,8 +166,12 @@ def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
 
 def stream_error(value: object, target: Target) -> LLMError:
     """Return the error that arrived in the middle of a stream, after a status of 200."""
-    details = _from_json(value)
-    return _build(details, details.status or 200, {}, target, json.dumps(value).encode())
+    details = _details(value)
+    try:
+        body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    except RecursionError:
+        body = b""
+    return _build(details, details.status or 200, {}, target, body)
 
 
 def describe(body: bytes) -> str:
@@ -202,6 +206,10 @@ def _build(
     body: bytes,
 ) -> LLMError:
     kind = _classify(details, status, target)
+
+    def masked(word: str | None) -> str | None:
+        return None if word is None else redact(word, [target.api_key])
+
     message = redact(details.message, [target.api_key])[:MESSAGE_LIMIT]
     lead = _LEADS.get(kind, "{provider} answered with an error")
     lead = lead.format(provider=target.provider.name, model=target.model)
@@ -213,9 +221,9 @@ def _build(
         text,
         hint=hint,
         status=status,
-        code=details.code,
-        type=details.type,
-        param=details.param,
+        code=masked(details.code),
+        type=masked(details.type),
+        param=masked(details.param),
         request_id=headers.get("x-request-id") or headers.get("request-id"),
         retry_after=retry_after_seconds(headers),
         provider=target.provider.name,
@@ -291,18 +299,27 @@ def _read(body: bytes) -> _Details:
         if text[:1] == "<":
             return _Details("an HTML page, not an error of an LLM server.", in_band=False)
         return _Details(text, in_band=False)
-    details = _from_json(value)
+    details = _details(value)
     return replace(details, in_band=False) if _NO_SUCH_PATH.match(details.message) else details
 
 
-def _from_json(value: object) -> _Details:
+def _details(value: object) -> _Details:
+    try:
+        return _from_json(value)
+    except RecursionError:
+        return _Details("an error nested too deeply to be read.", in_band=False)
+
+
+def _from_json(value: Any) -> _Details:
     match value:
-        case [first]:
+        case [first, *_]:
             return _from_json(first)
-        case {"error": dict(inner)} | {"detail": dict(inner)}:
+        case {"error": dict(inner)}:
             return _from_object(inner)
-        case {"error": str(text), **rest} | {"detail": str(text), **rest}:
-            return _from_object({**rest, "message": text})
+        case {"detail": dict(inner)}:
+            return _from_json(inner)
+        case {"error": str(text)} | {"detail": str(text)}:
+            return _from_object({"message": text, **value})
         case {"errors": [first, *_]}:
             return _from_json({"error": first})
         case {"detail": [{"msg": str(text), **rest}, *_]}:
@@ -317,10 +334,11 @@ def _from_json(value: object) -> _Details:
 
 
 def _from_object(value: Mapping[str, Any]) -> _Details:
-    message = value.get("message") or value.get("msg") or json.dumps(value)
-    inner = _unwrapped(message)
-    if inner is not None:
+    message = value.get("message") or value.get("msg") or value
+    if message is not value and (inner := _unwrapped(message)) is not None:
         return inner
+    if not isinstance(message, str):
+        message = json.dumps(message)
     match value.get("metadata"):
         case {"raw": str(raw)} if raw:
             # OpenRouter says only "Provider returned error" and hides the reason here.
@@ -328,7 +346,7 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
     code, kind = value.get("code"), value.get("type")
     status = str(value.get("status_code", code))
     return _Details(
-        str(message),
+        message,
         code=None if code is None else str(code),
         type=None if kind is None else str(kind),
         param=value["param"] if isinstance(value.get("param"), str) else None,
@@ -337,7 +355,7 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
     )
 
 
-def _unwrapped(message: object) -> _Details | None:
+def _unwrapped(message: Any) -> _Details | None:
     """Return the error inside a message that is one itself; `None` when it is a text.
 
     Ollama passes the error of its runner on as JSON inside the string, and Mistral the list of

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from io import BytesIO
 
 from .._version import __version__
 from ..exceptions import ValidationError
@@ -14,6 +15,9 @@ from ..types.target import Target
 __all__ = ["json_request"]
 
 _USER_AGENT = f"llm_client/{__version__}"
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_LONG_TEXT = 1 << 20
+"""Characters. A longer text is encoded in pieces: in one go it is copied three times."""
 
 
 def json_request(
@@ -54,12 +58,55 @@ def json_request(
 
 
 def _encode(body: Mapping[str, object]) -> bytes:
+    """Return the body as JSON: one copy of it in memory beside the texts that it is made of."""
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if not _has_long_text(body):
+            return _utf8(_JSON.encode(body))
+        file = BytesIO()
+        for piece in _pieces(body):
+            file.write(_utf8(piece))
+        return file.getvalue()
     except (TypeError, ValueError, RecursionError) as error:
         raise ValidationError(f"The request cannot be written as JSON: {error}.") from error
+
+
+def _utf8(text: str) -> bytes:
     # A lone surrogate (from undecodable bytes of an argument) cannot be UTF-8.
     return text.encode("utf-8", "replace")
+
+
+def _has_long_text(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) > _LONG_TEXT
+    if isinstance(value, dict):
+        return any(map(_has_long_text, value.values()))
+    return isinstance(value, list | tuple) and any(map(_has_long_text, value))
+
+
+def _pieces(value: object) -> Iterator[str]:
+    """Yield the same JSON as the encoder's, a long text piece by piece."""
+    if not _has_long_text(value):
+        yield _JSON.encode(value)
+    elif isinstance(value, str):
+        yield '"'
+        for start in range(0, len(value), _LONG_TEXT):
+            yield _JSON.encode(value[start : start + _LONG_TEXT])[1:-1]
+        yield '"'
+    elif isinstance(value, dict):
+        separator = "{"
+        for key, item in value.items():
+            # The key as the encoder writes it, which need not be a text: `"key":`.
+            yield separator + _JSON.encode({key: 0})[1:-2]
+            yield from _pieces(item)
+            separator = ","
+        yield "}"
+    elif isinstance(value, list | tuple):
+        separator = "["
+        for item in value:
+            yield separator
+            yield from _pieces(item)
+            separator = ","
+        yield "]"
 
 
 def _quick(timeouts: Timeouts) -> Timeouts:

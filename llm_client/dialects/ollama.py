@@ -10,23 +10,26 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..exceptions import LLMError, StreamInterruptedError, ValidationError
+from ..exceptions import AuthenticationError, LLMError, StreamInterruptedError, ValidationError
 from ..types.http import Head, HttpRequest
 from ..types.messages import Message, Tool
 from ..types.models import ModelInfo
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
+from ..wire.jsontext import parse_json
 from ..wire.ndjson import NDJSONDecoder
-from .errors import answer_error, not_an_answer, stream_error
+from .errors import answer_error, describe, not_an_answer, stream_error
 from .http import json_request
 
 __all__ = ["Ollama", "OllamaDecoder"]
 
 _TOP_LEVEL = frozenset(
-    {"format", "keep_alive", "logprobs", "shift", "think", "top_logprobs", "truncate"}
+    {"format", "keep_alive", "logprobs", "shift", "think", "tools", "top_logprobs", "truncate"}
 )
 """Fields of the request itself; every other provider-specific field belongs into `options`."""
+_UNREADABLE = (AttributeError, TypeError, ValueError)
+"""What reading a value of an unexpected type raises."""
 
 
 class Ollama:
@@ -47,20 +50,22 @@ class Ollama:
             # Its default is to cut off the start of a prompt that is too long, silently.
             "truncate": False,
         }
-        options: dict[str, Any] = {
+        asked = {
             "temperature": request.temperature,
             "top_p": request.top_p,
             "num_predict": request.max_tokens,
             "stop": list(request.stop) or None,
             "seed": request.seed,
+            "tools": [_encode_tool(tool) for tool in request.tools] or None,
+            "format": dict(request.schema) if request.schema is not None else None,
         }
-        if request.tools:
-            body["tools"] = [_encode_tool(tool) for tool in request.tools]
-        if request.schema is not None:
-            body["format"] = dict(request.schema)
-        for name, value in {**target.options, **request.extra_body}.items():
-            (body if name in _TOP_LEVEL else options)[name] = value
-        options = {name: value for name, value in options.items() if value is not None}
+        options: dict[str, Any] = {}
+        for fields in (target.options, asked, request.extra_body):
+            for name, value in fields.items():
+                if name == "options" and isinstance(value, Mapping):
+                    options.update(value)
+                elif value is not None:
+                    (body if name in _TOP_LEVEL else options)[name] = value
         if options:
             body["options"] = options
         return json_request(
@@ -74,9 +79,7 @@ class Ollama:
 
     def decode(self, body: bytes, target: Target) -> list[StreamChunk]:
         """Return the chunks of an answer that came whole: a stream of one line."""
-        decoder = OllamaDecoder(target, keep_raw=True)
-        chunks = decoder.feed(body)
-        return chunks if decoder.done else chunks + decoder.end()
+        return OllamaDecoder(target, keep_raw=True).whole(body)
 
     def decoder(self, target: Target) -> OllamaDecoder:
         """Return a decoder for one streamed answer."""
@@ -84,10 +87,11 @@ class Ollama:
 
     def error(self, head: Head, body: bytes, target: Target) -> LLMError:
         """Return the error that an answer with an error status means."""
-        error = answer_error(head, body, target)
         if head.status == 403 and not body:
-            # Ollama's answer to an `Origin` or `Host` that it does not know.
-            error.hint = "Ollama refuses this host name: start it with OLLAMA_ORIGINS set to it."
+            return _refused_host(target)
+        error = answer_error(head, body, target)
+        if head.status == 401 and (url := _sign_in_url(body)):
+            error.hint = f"Sign in at {url}, or put a key into OLLAMA_API_KEY."
         return error
 
     def encode_models(self, target: Target) -> HttpRequest:
@@ -97,10 +101,30 @@ class Ollama:
     def decode_models(self, body: bytes, target: Target) -> list[ModelInfo]:
         """Return the models that the answer lists."""
         try:
-            rows = json.loads(body)["models"]
+            rows = parse_json(body)["models"]
             return [_model(row, target) for row in rows]
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (KeyError, *_UNREADABLE):
             raise not_an_answer("something that lists no models", target, body) from None
+
+
+def _refused_host(target: Target) -> AuthenticationError:
+    name = target.provider.name
+    return AuthenticationError(
+        f"{name} refuses requests under the host name of {target.base_url} (403).",
+        hint="Use `localhost` or an IP address as the host, or start the server with "
+        "OLLAMA_HOST=0.0.0.0.",
+        status=403,
+        provider=name,
+        model=target.model,
+    )
+
+
+def _sign_in_url(body: bytes) -> str | None:
+    try:
+        url = parse_json(body).get("signin_url")
+    except _UNREADABLE:
+        return None
+    return url if isinstance(url, str) and url else None
 
 
 def _encode_message(message: Message) -> dict[str, Any]:
@@ -184,54 +208,79 @@ class OllamaDecoder:
         for line in self._lines.end():
             if not self.done:
                 self._line(line, chunks, last=True)
-        if not self.done:
-            self.done = True
-            error: LLMError
-            if self._saw_line:
-                error = StreamInterruptedError(
-                    f"The stream from {self._target.provider.name} ended in the middle of the "
-                    "answer."
-                )
-            else:
-                error = not_an_answer("nothing", self._target)
-            chunks.append(self._chunk(error=error))
+        if not self.done and self._saw_line:
+            name = self._target.provider.name
+            message = f"The stream from {name} ended in the middle of the answer."
+            self._fail(StreamInterruptedError(message), chunks)
+        elif not self.done:
+            self._fail(not_an_answer("nothing", self._target), chunks)
+        return chunks
+
+    def whole(self, body: bytes) -> list[StreamChunk]:
+        """Return the chunks of an answer that came whole, or of a stream read to its end."""
+        chunks: list[StreamChunk] = []
+        try:
+            payload = parse_json(body)
+        except ValueError:
+            chunks = self.feed(body)
+            return chunks if self.done else chunks + self.end()
+        if isinstance(payload, dict) and ("message" in payload or payload.get("error")):
+            self._take(payload, body, chunks)
+            return chunks if self.done else chunks + self.end()
+        self._fail(not_an_answer("JSON without `message`", self._target, body), chunks)
         return chunks
 
     def _line(self, line: bytes, chunks: list[StreamChunk], *, last: bool = False) -> None:
         try:
-            payload = json.loads(line.decode("utf-8", "replace"))
-            error = payload.get("error")
-        except (ValueError, AttributeError):
+            payload = parse_json(line)
+        except ValueError:
             if last and line[:1] == b"{":
                 self._saw_line = True
-                return
-            self.done = True
-            what = "an HTML page" if line[:1] == b"<" else "a line that is no JSON object"
-            chunks.append(self._chunk(error=not_an_answer(what, self._target, line)))
+            else:
+                self._fail(not_an_answer(describe(line), self._target, line), chunks)
             return
+        self._take(payload, line, chunks)
+
+    def _take(self, payload: Any, line: bytes, chunks: list[StreamChunk]) -> None:
         self._saw_line = True
-        if error:
-            self.done = True
-            chunks.append(self._chunk(error=stream_error(payload, self._target)))
-            return
-        model = payload.get("model") or ""
-        message = payload.get("message") or {}
+        try:
+            if payload.get("error"):
+                self._fail(stream_error(payload, self._target), chunks)
+                return
+            self._take_message(payload, payload.get("message") or {}, chunks)
+            if payload.get("done"):
+                self._finish(payload, chunks)
+        except _UNREADABLE:
+            what = "a line that cannot be read"
+            self._fail(not_an_answer(what, self._target, line), chunks)
+
+    def _take_message(
+        self, payload: dict[str, Any], message: dict[str, Any], chunks: list[StreamChunk]
+    ) -> None:
+        model = str(payload.get("model") or "")
         content, thinking = message.get("content") or "", message.get("thinking") or ""
+        if not (isinstance(content, str) and isinstance(thinking, str)):
+            raise TypeError
         if content or thinking:
             chunks.append(self._chunk(content, thinking, model=model))
         for call in message.get("tool_calls") or ():
             chunks.append(self._chunk(tool_call=self._tool_call(call), model=model))
-        if payload.get("done"):
-            self.done = True
-            chunks.append(
-                self._chunk(
-                    is_done=True,
-                    usage=_usage(payload),
-                    finish_reason=payload.get("done_reason") or None,
-                    model=model,
-                    raw=payload if self._keep_raw else None,
-                )
+
+    def _finish(self, payload: dict[str, Any], chunks: list[StreamChunk]) -> None:
+        self.done = True
+        chunks.append(
+            self._chunk(
+                is_done=True,
+                usage=_usage(payload),
+                finish_reason=payload.get("done_reason") or None,
+                model=str(payload.get("model") or ""),
+                raw=payload if self._keep_raw else None,
             )
+        )
+
+    def _fail(self, error: LLMError, chunks: list[StreamChunk]) -> None:
+        self.done = True
+        chunks.append(self._chunk(error=error, model=self._target.model))
 
     def _tool_call(self, call: Mapping[str, Any]) -> ToolCallDelta:
         """Return a call, which always comes whole; its own index is always 0 in some versions."""
@@ -253,5 +302,5 @@ def _usage(payload: Mapping[str, Any]) -> Usage | None:
     prompt, completion = payload.get("prompt_eval_count"), payload.get("eval_count")
     if prompt is None and completion is None:
         return None
-    prompt, completion = prompt or 0, completion or 0
+    prompt, completion = int(prompt or 0), int(completion or 0)
     return Usage(prompt, completion, prompt + completion)

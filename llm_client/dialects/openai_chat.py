@@ -56,25 +56,14 @@ class OpenAIChat:
             "tool_choice": _encode_tool_choice(request),
             "response_format": _encode_schema(request.schema),
         }
-        body = fixed | {
-            name: value for name, value in target.options.items() if name not in _OURS
-        }
+        body = fixed | {name: value for name, value in target.options.items() if name not in _OURS}
         body.update((name, value) for name, value in asked.items() if value is not None)
         body.update(request.extra_body)
         return json_request("POST", "/chat/completions", target, body, stream=request.stream)
 
     def decode(self, body: bytes, target: Target) -> list[StreamChunk]:
         """Return the chunks of an answer that came whole."""
-        try:
-            payload = json.loads(body)
-        except ValueError:
-            return [_failed(not_an_answer(_what(body), target, body), target)]
-        choices = payload.get("choices") if isinstance(payload, dict) else None
-        if isinstance(payload, dict) and payload.get("error"):
-            return [_failed(stream_error(payload, target), target)]
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            return [_failed(not_an_answer("JSON without `choices`", target, body), target)]
-        return OpenAIChatDecoder(target).whole(payload)
+        return OpenAIChatDecoder(target).whole(body)
 
     def decoder(self, target: Target) -> OpenAIChatDecoder:
         """Return a decoder for one streamed answer."""
@@ -169,6 +158,7 @@ def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
     windows = (
         row.get("max_model_len"),  # vLLM
         row.get("context_length"),  # OpenRouter, Together
+        row.get("max_input_tokens"),  # LiteLLM
         meta.get("n_ctx") or meta.get("n_ctx_train") if isinstance(meta, dict) else None,
     )
     created, owner, description = row.get("created"), row.get("owned_by"), row.get("description")

@@ -118,6 +118,7 @@ class OpenAIChatDecoder:
         except (KeyError, *_UNREADABLE):
             chunks.clear()
         if not self.done:
+            self._usage = None
             self._fail(not_an_answer("JSON without `choices`", self._target, body), chunks)
         return chunks
 
@@ -227,9 +228,17 @@ class OpenAIChatDecoder:
     def _fail(self, error: LLMError, chunks: list[StreamChunk]) -> None:
         self.done = True
         model = self._model or self._target.model
-        if self._usage is not None:
-            # What the provider bills for an answer that failed.
-            chunks.append(StreamChunk(usage=self._usage, provider=self._provider, model=model))
+        if self._usage is not None or self._response_id is not None:
+            # What the provider bills, and how its support finds an answer that failed.
+            chunks.append(
+                StreamChunk(
+                    usage=self._usage,
+                    finish_reason=self._finish_reason,
+                    provider=self._provider,
+                    model=model,
+                    response_id=self._response_id,
+                )
+            )
         chunks.append(StreamChunk(error=error, provider=self._provider, model=model))
 
 

@@ -7,7 +7,7 @@ shape). Refuses what it cannot carry: a content part that would have to be dropp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..exceptions import ValidationError
@@ -15,7 +15,7 @@ from ..exceptions import ValidationError
 __all__ = ["Message", "Role", "Tool", "ToolCall"]
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
-ROLES: frozenset[str] = frozenset(get_args(Role))
+ROLES: tuple[str, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,28 @@ class Tool:
         default_factory=lambda: {"type": "object", "properties": {}}
     )
     """JSON schema of the arguments, an object."""
+
+    @classmethod
+    def parse(cls, value: Tool | Mapping[str, Any]) -> Tool:
+        """Return a tool from one, or from a dictionary in OpenAI's shape.
+
+        Raises:
+            ValidationError: it has no name, or something has the wrong type.
+        """
+        if isinstance(value, Tool):
+            return value
+        if not isinstance(value, Mapping):
+            raise ValidationError(f"A tool is a Tool or a dictionary, not {type(value).__name__}.")
+        match value.get("function", value):
+            case {"name": str(name), **rest}:
+                description, parameters = rest.get("description"), rest.get("parameters")
+                if isinstance(description, str | None) and isinstance(parameters, dict | None):
+                    tool = cls(name, description or "")
+                    return tool if parameters is None else replace(tool, parameters=parameters)
+        raise ValidationError(
+            f"{value!r} is not a tool: it needs a 'name', and 'parameters' that are a schema.",
+            param="tools",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +113,18 @@ class Message:
             )
         if "role" not in value:
             raise ValidationError("A message needs a 'role'.")
+        for field_name in sorted(known - {"role", "content", "tool_calls"}):
+            if not isinstance(value.get(field_name), str | None):
+                raise ValidationError(f"The {field_name!r} of a message is text.")
+        calls = value.get("tool_calls") or ()
+        if not isinstance(calls, list | tuple):
+            raise ValidationError("The 'tool_calls' of a message are a list.")
         return cls(
             role=value["role"],
             content=_text(value.get("content")),
             name=value.get("name"),
             tool_call_id=value.get("tool_call_id"),
-            tool_calls=tuple(_tool_call(call) for call in value.get("tool_calls") or ()),
+            tool_calls=tuple(_tool_call(call) for call in calls),
             reasoning=value.get("reasoning") or value.get("reasoning_content") or "",
         )
 
@@ -128,10 +156,12 @@ def _tool_call(value: object) -> ToolCall:
     if isinstance(value, Mapping):
         function = value.get("function", value)
         if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-            arguments = function.get("arguments", "{}")
-            if not isinstance(arguments, str):
+            arguments = function.get("arguments")
+            if arguments is None:
+                arguments = "{}"
+            elif not isinstance(arguments, str):
                 import json
 
                 arguments = json.dumps(arguments, ensure_ascii=False)
-            return ToolCall(str(value.get("id", "")), function["name"], arguments)
+            return ToolCall(str(value.get("id") or ""), function["name"], arguments)
     raise ValidationError(f"{value!r} is not a tool call: it needs a 'function' with a 'name'.")

@@ -71,8 +71,8 @@ class LLMRequest:
     def __post_init__(self) -> None:
         _check_range("temperature", self.temperature, 0.0, 2.0)
         _check_range("top_p", self.top_p, 0.0, 1.0)
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise ValidationError(f"max_tokens {self.max_tokens!r} must be 1 or more.")
+        if self.max_tokens is not None:
+            _check_count("max_tokens", self.max_tokens)
         if not any(m.content.strip() or m.tool_calls for m in self.messages if m.role != "system"):
             raise ValidationError(
                 "The prompt is empty: there is nothing to send.",
@@ -86,21 +86,21 @@ class LLMRequest:
         Raises:
             ValidationError: an empty prompt, an unknown field or a value out of range.
         """
-        values = {name: value for name, value in options.items() if value is not None}
+        values = _known_fields(options, besides=("messages",))
+        if isinstance(prompt, Mapping):
+            values = {"messages": (), **_request_fields(prompt), **values}
+        elif not isinstance(prompt, LLMRequest):
+            values["messages"] = prompt
         system = values.pop("system", None)
+        values = {**_normal(values), "stream": stream}
         if isinstance(prompt, LLMRequest):
-            request = replace(prompt, stream=stream, **_normal(values))
-        else:
-            if isinstance(prompt, Mapping):
-                values = {**_known_fields(prompt), **values}
-                messages = _messages(values.pop("messages", ()))
-            else:
-                messages = _messages(prompt)
-            values.pop("stream", None)
-            request = cls(messages=messages, stream=stream, **_normal(values))
+            if system:
+                values["messages"] = (Message("system", system), *prompt.messages)
+            return replace(prompt, **values)
+        messages = _messages(values.pop("messages"))
         if system:
-            request = replace(request, messages=(Message("system", system), *request.messages))
-        return request
+            messages = (Message("system", system), *messages)
+        return cls(messages=messages, **values)
 
 
 Prompt: TypeAlias = (
@@ -119,10 +119,12 @@ def _messages(value: object) -> tuple[Message, ...]:
     raise ValidationError(f"A prompt is a text or messages, not {type(value).__name__}.")
 
 
-def _known_fields(value: Mapping[str, Any]) -> dict[str, Any]:
-    if "role" in value:
-        return {"messages": [value]}
-    known = {f.name for f in fields(LLMRequest)}
+def _request_fields(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    return {"messages": [prompt]} if "role" in prompt else _known_fields(prompt)
+
+
+def _known_fields(value: Mapping[str, Any], *, besides: tuple[str, ...] = ()) -> dict[str, Any]:
+    known = ({f.name for f in fields(LLMRequest)} | {"system"}).difference(besides)
     if unknown := sorted(set(value) - known):
         from difflib import get_close_matches
 
@@ -130,19 +132,41 @@ def _known_fields(value: Mapping[str, Any]) -> dict[str, Any]:
         raise ValidationError(
             f"A request has no field {unknown[0]!r}.",
             hint=f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}.",
+            param=unknown[0],
         )
-    return dict(value)
+    return {name: setting for name, setting in value.items() if setting is not None}
 
 
 def _normal(values: dict[str, Any]) -> dict[str, Any]:
-    if "stop" in values:
-        stop = values["stop"]
-        values["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
-    if "tools" in values:
-        values["tools"] = tuple(values["tools"])
-    return values
+    normal = dict(values)
+    if "stop" in normal:
+        stop = normal["stop"]
+        normal["stop"] = (stop,) if isinstance(stop, str) else _tuple("stop", stop)
+        if not all(isinstance(text, str) for text in normal["stop"]):
+            raise ValidationError(f"stop {stop!r} is not a text or texts.", param="stop")
+    if "tools" in normal:
+        normal["tools"] = tuple(Tool.parse(tool) for tool in _tuple("tools", normal["tools"]))
+    for name in ("schema", "extra_body"):
+        if not isinstance(normal.get(name, {}), Mapping):
+            raise ValidationError(f"{name} {normal[name]!r} is not a dictionary.", param=name)
+    return normal
+
+
+def _tuple(name: str, value: object) -> tuple[Any, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return tuple(value)
+    raise ValidationError(f"{name} {value!r} is not a list.", param=name)
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValidationError(f"{name} {value!r} must be a whole number, 1 or more.", param=name)
 
 
 def _check_range(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not (math.isfinite(value) and low <= value <= high):
+    if value is None:
+        return
+    if not isinstance(value, int | float):
+        raise ValidationError(f"{name} {value!r} is not a number.", param=name)
+    if not (math.isfinite(value) and low <= value <= high):
         raise ValidationError(f"{name} {value!r} is out of range: {low:g} to {high:g}.", param=name)

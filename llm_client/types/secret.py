@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NoReturn
 
 __all__ = ["Secret", "redact"]
 
@@ -24,7 +25,10 @@ _KEY_SHAPES = re.compile(
 
 
 class Secret:
-    """A string that shows as `***` in `repr`, `str`, f-strings and tracebacks."""
+    """A string that shows as `***` in `repr`, `str`, f-strings and tracebacks.
+
+    It refuses to be pickled: what is pickled ends up in files and on other machines.
+    """
 
     __slots__ = ("_value",)
 
@@ -39,6 +43,18 @@ class Secret:
         return MASK
 
     __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Secret is not pickled: pass on where the key is found instead.")
 
     def __bool__(self) -> bool:
         return bool(self._value)

@@ -72,9 +72,11 @@ class SSEDecoder:
 
     def end(self) -> list[ServerSentEvent]:
         """Take the end of the stream; return the last event, if it lacked its blank line."""
-        lines = [b"".join(self._pending).removeprefix(b"" if self._started else _BOM), b""]
+        rest = b"".join(self._pending)
+        if not self._started:
+            rest = b"" if _BOM.startswith(rest) else rest.removeprefix(_BOM)
         self._pending.clear()
-        return self._events(lines)
+        return self._events([rest, b""])
 
     def _events(self, lines: list[bytes]) -> list[ServerSentEvent]:
         events = []
@@ -85,7 +87,9 @@ class SSEDecoder:
             elif not line:
                 if held:
                     events.append(
-                        ServerSentEvent(self._event, held[0] if len(held) == 1 else b"\n".join(held))
+                        ServerSentEvent(
+                            self._event, held[0] if len(held) == 1 else b"\n".join(held)
+                        )
                     )
                     held.clear()
                 self._event = ""

@@ -1,7 +1,7 @@
-"""Text in pieces, made fit for UTF-8.
+r"""Text in pieces, made fit for UTF-8.
 
 A server that counts in UTF-16 can cut an emoji in two and send each half as an escape of its own
-(`\\ud83c`, then `\\udf0d`). Python keeps such halves as lone surrogates, which no file and no
+(`\ud83c`, then `\udf0d`). Python keeps such halves as lone surrogates, which no file and no
 terminal takes.
 """
 
