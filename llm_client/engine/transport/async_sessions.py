@@ -9,20 +9,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from llm_client.engine.transport.async_sockets import AsyncSocketTransport
-from llm_client.engine.transport.failures import FAILURES, explain
-from llm_client.engine.transport.httpx_import import httpx
-from llm_client.engine.transport.sessions import (
-    RUNTIMES,
-    configured_proxies,
-    proxied,
-    runtime,
-    through_client,
-    to_httpx,
-)
-from llm_client.exceptions import LLMError
+from llm_client.engine.transport.outgoing import Outgoing
+from llm_client.engine.transport.sessions import RUNTIMES, configured_proxies, runtime
 from llm_client.types.http import HttpRequest
+
+if TYPE_CHECKING:
+    import httpx
+
+    from llm_client.engine.transport.answers import AsyncAnswer
 
 __all__ = ["AsyncGate", "AsyncSession"]
 
@@ -71,43 +68,56 @@ class AsyncSession:
         self._others: dict[str, httpx.AsyncBaseTransport] = {}
         self._proxies = configured_proxies()
 
-    async def send(self, request: HttpRequest) -> httpx.Response:
+    async def send(self, request: HttpRequest) -> AsyncAnswer:
         """Send one request, following nothing, and return its answer at the head.
 
         Raises:
             LLMError: It failed; the error carries no request.
         """
-        failure: LLMError
         proxy: str | None = None
         try:
             scheme = request.url.partition("://")[0]
-            if scheme in RUNTIMES:
-                transport = self._other(scheme, partial(runtime, scheme, asynchronous=True))
-                return await transport.handle_async_request(to_httpx(request))
-            if self._client is not None:
-                return await self._client.send(
-                    through_client(self._client, request), stream=True, follow_redirects=False
-                )
-            if self._proxies is not None:
+            direct = scheme not in RUNTIMES and self._client is None
+            if direct and self._proxies is not None:
                 proxy = self._proxies.proxy_for(request.url)
-            if proxy is None:
-                return await self._sockets.handle_async_request(to_httpx(request))
-            make = partial(proxied, httpx.AsyncHTTPTransport, proxy, self._verify)
-            transport = self._other(proxy, make)
-            return await transport.handle_async_request(to_httpx(request, one_wait=True))
-        except FAILURES as error:
+            if direct and proxy is None:
+                return await self._sockets.send(Outgoing.plain(request))
+            return await self._send_by_httpx(request, scheme, proxy)
+        except Exception as error:
+            from llm_client.engine.transport.failures import FAILURES, explain
+
+            if not isinstance(error, FAILURES):
+                raise
             failure = explain(error, request.url, request.timeouts, answering=False, proxy=proxy)
         raise failure
 
+    async def _send_by_httpx(
+        self, request: HttpRequest, scheme: str, proxy: str | None
+    ) -> AsyncAnswer:
+        from llm_client.engine.transport import httpx_form
+
+        if scheme in RUNTIMES:
+            transport = self._other(scheme, partial(runtime, scheme, asynchronous=True))
+            response = await transport.handle_async_request(httpx_form.to_httpx(request))
+        elif self._client is not None:
+            prepared = httpx_form.through_client(self._client, request)
+            response = await self._client.send(prepared, stream=True, follow_redirects=False)
+        else:
+            assert proxy is not None
+            transport = self._other(proxy, partial(httpx_form.async_proxied, proxy, self._verify))
+            prepared = httpx_form.to_httpx(request, one_wait=True)
+            response = await transport.handle_async_request(prepared)
+        return httpx_form.AsyncHttpxAnswer(response)
+
     async def close(self) -> None:
         """Close everything that was opened here; a caller's own client stays as it is."""
-        self._sockets.close_idle()
+        self._sockets.close()
         while self._others:
             await self._others.popitem()[1].aclose()
 
     def abandon(self) -> None:
         """Close what can be closed when the loop is gone: the idle sockets."""
-        self._sockets.close_idle()
+        self._sockets.close()
         self._others.clear()
 
     def _other(

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over asyncio, as an httpx transport: the twin of `sync_sockets`.
+"""HTTP/1.1 over asyncio: the twin of `sync_sockets`.
 
 It drives non-blocking sockets with `loop.sock_recv` and its siblings and runs TLS in memory, rather
 than using asyncio's streams: an idle connection then has no ties to a loop, so it can be closed
@@ -13,7 +13,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Self
 
@@ -27,9 +27,8 @@ from llm_client.engine.transport.addresses import (
     new_socket,
     parse_addresses,
 )
-from llm_client.engine.transport.httpx_import import httpx
-from llm_client.engine.transport.incoming import Incoming, failing_as_httpx
-from llm_client.engine.transport.outgoing import Origin, Outgoing, Waits, response_of
+from llm_client.engine.transport.incoming import Incoming, failing_as_httpx, is_lost
+from llm_client.engine.transport.outgoing import Origin, Outgoing, Waits, header_mapping
 from llm_client.engine.transport.pool import IDLE_SECONDS, IdlePool
 from llm_client.engine.transport.tls import build_ssl_context
 
@@ -174,7 +173,7 @@ class _SecureConnection(_Connection):
             self._from_peer.write_eof()
 
 
-class _Answer(httpx.AsyncByteStream):
+class _Answer:
     """An answer under way: sends the request, reads the head, then streams the body."""
 
     def __init__(
@@ -186,14 +185,18 @@ class _Answer(httpx.AsyncByteStream):
         self._incoming = Incoming(outgoing.method, outgoing.waits)
         self._first = b""
         self.reader = self._incoming.reader
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
 
-    async def begin(self) -> httpx.Response:
+    async def begin(self) -> Self:
         """Send the request and wait for the head of its answer."""
         connection = self._live()
         with failing_as_httpx(self._close):
             try:
                 await connection.send(self._outgoing.pieces, self._outgoing.waits.write)
             except TimeoutError:
+                from llm_client.engine.transport.httpx_import import httpx
+
                 raise httpx.WriteTimeout("the request could not be sent in time") from None
             except ConnectionError:
                 pass  # the peer hung up, but may have said why (400, 413) before it did
@@ -201,7 +204,9 @@ class _Answer(httpx.AsyncByteStream):
             while self.reader.head is None:
                 self._first = await self._receive()
             self._release_if_complete()
-        return response_of(self.reader.head, self)
+        self.status = self.reader.head.status
+        self.headers = header_mapping(self.reader.head)
+        return self
 
     # Not a generator: one that is left suspended would be closed by the loop, later.
     def __aiter__(self) -> Self:
@@ -236,6 +241,8 @@ class _Answer(httpx.AsyncByteStream):
 
     def _live(self) -> _Connection:
         if self._connection is None:
+            from llm_client.engine.transport.httpx_import import httpx
+
             raise httpx.StreamClosed
         return self._connection
 
@@ -250,12 +257,8 @@ class _Answer(httpx.AsyncByteStream):
             connection.close()
 
 
-class AsyncSocketTransport(httpx.AsyncBaseTransport):
-    """An httpx transport over plain sockets for one event loop.
-
-    The `timeout` extension of a request may have a `first_byte` beside httpx's own keys: the
-    deadline, from the request being sent, for the first byte of the body.
-    """
+class AsyncSocketTransport:
+    """Sends requests over plain sockets, for one event loop."""
 
     def __init__(
         self,
@@ -275,28 +278,23 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
         self._context: ssl.SSLContext | None = None
         self._pool: IdlePool[_Connection] = IdlePool(max_idle=max_idle, idle_seconds=idle_seconds)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, outgoing: Outgoing) -> _Answer:
         """Send a request and return its answer once the head is here; the body streams."""
-        outgoing = Outgoing.of(request, await request.aread())
         connection = self._pool.take(outgoing.origin, monotonic())
         if connection is not None:
             answer = _Answer(self._pool, outgoing, connection)
             try:
                 return await answer.begin()
-            except (httpx.ReadError, httpx.RemoteProtocolError):
+            except Exception as error:
                 # Nothing of an answer came on a reused connection: the server had closed it
                 # while it was idle (llama.cpp does after every stream, seen 2026-10).
-                if answer.reader.started:
+                if answer.reader.started or not is_lost(error):
                     raise
         connection = await self._connect(outgoing.origin, outgoing.waits)
         return await _Answer(self._pool, outgoing, connection).begin()
 
-    async def aclose(self) -> None:
-        """Close the idle connections; the transport stays usable."""
-        self.close_idle()
-
-    def close_idle(self) -> None:
-        """`aclose` for when no loop is running."""
+    def close(self) -> None:
+        """Close the idle connections; the transport stays usable. Needs no running loop."""
         self._pool.close()
 
     async def _connect(self, origin: Origin, waits: Waits) -> _Connection:
@@ -313,9 +311,11 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
                     secured = _SecureConnection(sock, loop, context, origin.host.decode("ascii"))
                     await secured.handshake()
                     return secured
-        except TimeoutError as error:
-            raise httpx.ConnectTimeout("no connection in time") from error
         except OSError as error:
+            from llm_client.engine.transport.httpx_import import httpx
+
+            if isinstance(error, TimeoutError):
+                raise httpx.ConnectTimeout("no connection in time") from error
             raise httpx.ConnectError(str(error)) from error
 
     def _ssl_context(self) -> ssl.SSLContext:

@@ -4,15 +4,15 @@ Owns one exchange from the engine's request to the end of the answer's body: the
 connections, redirects, and what reading and closing mean. Which transport a URL needs is decided
 in `sessions`; failures are worded in `failures`.
 It refuses to retry, to keep cookies, and to look into a body. Making a transport costs nothing:
-httpx, asyncio and ssl are imported by the first `open` that needs them.
+httpx, asyncio and ssl are imported by the first `open` that needs them; plain sockets do not.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from llm_client.exceptions import ConnectionError
 from llm_client.types.http import Head, HttpRequest, Timeouts
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from llm_client.engine.transport.answers import AsyncAnswer, SyncAnswer
     from llm_client.engine.transport.async_sessions import AsyncSession
     from llm_client.engine.transport.sessions import SyncSession
 
@@ -34,23 +35,21 @@ class SyncExchange:
     """One answer under way: its head, then its body piece by piece. Made by `SyncTransport.open`."""
 
     def __init__(
-        self, request: HttpRequest, response: httpx.Response, release: Callable[[], None]
+        self, request: HttpRequest, answer: SyncAnswer, release: Callable[[], None]
     ) -> None:
-        from llm_client.engine.transport.sessions import head_of, is_encoded
-
-        self.head: Head = head_of(response, request.url)
+        self.head: Head = Head(answer.status, answer.headers, request.url)
         """Status and headers; `head.url` is where the answer came from, after redirects."""
         self._request = request
-        self._response = response
+        self._answer = answer
         self._release: Callable[[], None] | None = release
         self._answering = False
         self._complete = False
-        self._limit: Callable[[float | None], None] | None = getattr(response.stream, "limit", None)
-        if is_encoded(self.head):
-            response.request = _bare_request()
-            self._pieces: Iterator[bytes] = response.iter_bytes()
-        else:
-            self._pieces = iter(cast("httpx.SyncByteStream", response.stream))
+        self._limit: Callable[[float | None], None] | None = answer.limit
+        self._pieces = iter(answer)
+        if _is_encoded(self.head):
+            from llm_client.engine.transport.httpx_form import decoded
+
+            self._pieces = decoded(self.head, self._pieces)
 
     def read(self, timeout: float | None = None) -> bytes:
         """Return the next bytes of the body as soon as there are any; `b""` is its complete end.
@@ -91,7 +90,7 @@ class SyncExchange:
             return
         try:
             with contextlib.suppress(OSError):
-                self._response.close()
+                self._answer.close()
         finally:
             release()
 
@@ -136,17 +135,15 @@ class SyncTransport:
         session.gate.acquire()
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                response = session.send(request)
+                answer = session.send(request)
                 try:
-                    following = redirected(
-                        request, response.status_code, response.headers.get("location")
-                    )
+                    following = redirected(request, answer.status, answer.headers.get("location"))
                     if following is None:
-                        return SyncExchange(request, response, session.gate.release)
+                        return SyncExchange(request, answer, session.gate.release)
                 except BaseException:
-                    response.close()
+                    answer.close()
                     raise
-                response.close()
+                answer.close()
                 request = following
             raise _too_many_redirects(request)
         except BaseException:
@@ -183,23 +180,21 @@ class AsyncExchange:
     """One answer under way, for asyncio. Made by `AsyncTransport.open`."""
 
     def __init__(
-        self, request: HttpRequest, response: httpx.Response, release: Callable[[], None]
+        self, request: HttpRequest, answer: AsyncAnswer, release: Callable[[], None]
     ) -> None:
-        from llm_client.engine.transport.sessions import head_of, is_encoded
-
-        self.head: Head = head_of(response, request.url)
+        self.head: Head = Head(answer.status, answer.headers, request.url)
         """Status and headers; `head.url` is where the answer came from, after redirects."""
         self._request = request
-        self._response = response
+        self._answer = answer
         self._release: Callable[[], None] | None = release
         self._answering = False
         self._complete = False
-        self._limit: Callable[[float | None], None] | None = getattr(response.stream, "limit", None)
-        if is_encoded(self.head):
-            response.request = _bare_request()
-            self._pieces: AsyncIterator[bytes] = response.aiter_bytes()
-        else:
-            self._pieces = aiter(cast("httpx.AsyncByteStream", response.stream))
+        self._limit: Callable[[float | None], None] | None = answer.limit
+        self._pieces = aiter(answer)
+        if _is_encoded(self.head):
+            from llm_client.engine.transport.httpx_form import async_decoded
+
+            self._pieces = async_decoded(self.head, self._pieces)
 
     async def read(self, timeout: float | None = None) -> bytes:
         """Return the next bytes of the body as soon as there are any; `b""` is its complete end.
@@ -250,7 +245,7 @@ class AsyncExchange:
             return
         try:
             with contextlib.suppress(OSError):
-                await self._response.aclose()
+                await self._answer.aclose()
             # A generator left suspended would be finished by the loop, at a time of its choosing.
             finish = getattr(self._pieces, "aclose", None)
             if finish is not None:
@@ -295,17 +290,15 @@ class AsyncTransport:
         await session.gate.acquire()
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                response = await session.send(request)
+                answer = await session.send(request)
                 try:
-                    following = redirected(
-                        request, response.status_code, response.headers.get("location")
-                    )
+                    following = redirected(request, answer.status, answer.headers.get("location"))
                     if following is None:
-                        return AsyncExchange(request, response, session.gate.release)
+                        return AsyncExchange(request, answer, session.gate.release)
                 except BaseException:
-                    await response.aclose()
+                    await answer.aclose()
                     raise
-                await response.aclose()
+                await answer.aclose()
                 request = following
             raise _too_many_redirects(request)
         except BaseException:
@@ -344,11 +337,9 @@ class AsyncTransport:
         return session
 
 
-def _bare_request() -> httpx.Request:
-    """Return the request that httpx wants on a response it decodes: one without headers."""
-    from llm_client.engine.transport.httpx_import import httpx
-
-    return httpx.Request("GET", "http://answer.invalid")
+def _is_encoded(head: Head) -> bool:
+    """Tell whether the body is compressed, although we asked for it plain."""
+    return head.headers.get("content-encoding", "identity").lower() != "identity"
 
 
 def _explained(

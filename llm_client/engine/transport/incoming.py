@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from time import monotonic
 
 from llm_client.engine.transport.http1 import FramingError, ResponseReader
-from llm_client.engine.transport.httpx_import import httpx
 from llm_client.engine.transport.outgoing import Waits
 
-__all__ = ["Incoming", "failing_as_httpx"]
+__all__ = ["Incoming", "failing_as_httpx", "is_lost"]
 
 
 class Incoming:
@@ -76,14 +75,23 @@ def failing_as_httpx(close: Callable[[], None]) -> Iterator[None]:
     """Run a block that receives: on any failure close, and say it as httpx does."""
     try:
         yield
-    except FramingError as error:
+    except (FramingError, OSError) as error:
         close()
-        raise httpx.RemoteProtocolError(str(error)) from None
-    except OSError as error:
-        close()
+        # Imported by the first failure: a process without one does without httpx.
+        from llm_client.engine.transport.httpx_import import httpx
+
+        if isinstance(error, FramingError):
+            raise httpx.RemoteProtocolError(str(error)) from None
         if isinstance(error, TimeoutError) and error.errno is None:
             raise httpx.ReadTimeout("no byte came in time") from None
         raise httpx.ReadError(str(error)) from error
     except BaseException:
         close()
         raise
+
+
+def is_lost(error: Exception) -> bool:
+    """Tell whether `error` says that the connection was closed or out of step."""
+    from llm_client.engine.transport.httpx_import import httpx
+
+    return isinstance(error, (httpx.ReadError, httpx.RemoteProtocolError))

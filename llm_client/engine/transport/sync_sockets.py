@@ -1,7 +1,8 @@
-"""HTTP/1.1 over blocking sockets, as an httpx transport.
+"""HTTP/1.1 over blocking sockets.
 
-It exists because httpcore's connection pool rescans every connection for every request and costs
-start-up time. It owns blocking sockets and their reuse; framing is `http1`, trust is `tls`.
+It exists because httpcore's connection pool rescans every connection for every request, and
+because importing httpx takes 40 ms at start: here only its exceptions are used, as the words for
+failures, and they are imported by the first failure. It owns blocking sockets and their reuse; framing is `http1`, trust is `tls`.
 It refuses proxies, HTTP/2 and upgrades, and does not bound how many requests run at once:
 `exchange` queues them before they come here.
 """
@@ -11,9 +12,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from llm_client.engine.transport.addresses import (
     Address,
@@ -25,9 +26,8 @@ from llm_client.engine.transport.addresses import (
     new_socket,
     parse_addresses,
 )
-from llm_client.engine.transport.httpx_import import httpx
-from llm_client.engine.transport.incoming import Incoming, failing_as_httpx
-from llm_client.engine.transport.outgoing import Origin, Outgoing, Waits, response_of
+from llm_client.engine.transport.incoming import Incoming, failing_as_httpx, is_lost
+from llm_client.engine.transport.outgoing import Origin, Outgoing, Waits, header_mapping
 from llm_client.engine.transport.pool import IDLE_SECONDS, IdlePool
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Connection:
         self._sock.close()
 
 
-class _Answer(httpx.SyncByteStream):
+class _Answer:
     """An answer under way: sends the request, reads the head, then streams the body."""
 
     def __init__(
@@ -82,14 +82,18 @@ class _Answer(httpx.SyncByteStream):
         self._incoming = Incoming(outgoing.method, outgoing.waits)
         self._first = b""
         self.reader = self._incoming.reader
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
 
-    def begin(self) -> httpx.Response:
+    def begin(self) -> Self:
         """Send the request and wait for the head of its answer."""
         connection = self._live()
         with failing_as_httpx(self.close):
             try:
                 connection.send(self._outgoing.pieces, self._outgoing.waits.write)
             except TimeoutError:
+                from llm_client.engine.transport.httpx_import import httpx
+
                 raise httpx.WriteTimeout("the request could not be sent in time") from None
             except ConnectionError:
                 pass  # the peer hung up, but may have said why (400, 413) before it did
@@ -97,7 +101,9 @@ class _Answer(httpx.SyncByteStream):
             while self.reader.head is None:
                 self._first = self._receive()
             self._release_if_complete()
-        return response_of(self.reader.head, self)
+        self.status = self.reader.head.status
+        self.headers = header_mapping(self.reader.head)
+        return self
 
     def __iter__(self) -> Iterator[bytes]:
         with failing_as_httpx(self.close):
@@ -124,6 +130,8 @@ class _Answer(httpx.SyncByteStream):
 
     def _live(self) -> _Connection:
         if self._connection is None:
+            from llm_client.engine.transport.httpx_import import httpx
+
             raise httpx.StreamClosed
         return self._connection
 
@@ -138,12 +146,8 @@ class _Answer(httpx.SyncByteStream):
             connection.close()
 
 
-class SocketTransport(httpx.BaseTransport):
-    """An httpx transport over plain sockets. Safe to use from several threads and after a fork.
-
-    The `timeout` extension of a request may have a `first_byte` beside httpx's own keys: the
-    deadline, from the request being sent, for the first byte of the body.
-    """
+class SocketTransport:
+    """Sends requests over plain sockets. Safe to use from several threads and after a fork."""
 
     def __init__(
         self,
@@ -166,19 +170,18 @@ class SocketTransport(httpx.BaseTransport):
         self._process = os.getpid()
         self._pool = self._new_pool()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def send(self, outgoing: Outgoing) -> _Answer:
         """Send a request and return its answer once the head is here; the body streams."""
-        outgoing = Outgoing.of(request, request.read())
         pool = self._own_pool()
         connection = pool.take(outgoing.origin, monotonic())
         if connection is not None:
             answer = _Answer(pool, outgoing, connection)
             try:
                 return answer.begin()
-            except (httpx.ReadError, httpx.RemoteProtocolError):
+            except Exception as error:
                 # Nothing of an answer came on a reused connection: the server had closed it
                 # while it was idle (llama.cpp does after every stream, seen 2026-10).
-                if answer.reader.started:
+                if answer.reader.started or not is_lost(error):
                     raise
         connection = self._connect(outgoing.origin, outgoing.waits)
         return _Answer(pool, outgoing, connection).begin()
@@ -203,9 +206,11 @@ class SocketTransport(httpx.BaseTransport):
             sock = _connect_first(_look_up(origin), deadline)
             if origin.tls:
                 sock = self._secure(sock, origin, deadline)
-        except TimeoutError as error:
-            raise httpx.ConnectTimeout("no connection in time") from error
         except OSError as error:
+            from llm_client.engine.transport.httpx_import import httpx
+
+            if isinstance(error, TimeoutError):
+                raise httpx.ConnectTimeout("no connection in time") from error
             raise httpx.ConnectError(str(error)) from error
         return _Connection(sock)
 

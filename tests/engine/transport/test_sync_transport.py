@@ -18,6 +18,7 @@ from llm_client import exceptions
 from llm_client.engine.transport import httpx_import, sessions
 from llm_client.engine.transport.exchange import SyncTransport
 from llm_client.engine.transport.httpx_import import httpx
+from llm_client.engine.transport.outgoing import Outgoing
 from llm_client.engine.transport.sync_sockets import SocketTransport
 from llm_client.types.http import HttpRequest
 from tests.engine.transport.conftest import SyncSide, fetch
@@ -106,8 +107,7 @@ def test_forked_child_leaves_the_connections_of_its_parent_alone(level: str) -> 
             sockets = SocketTransport()
 
             def once() -> bool:
-                response = sockets.handle_request(httpx.Request("GET", server.url))
-                return response.read() == b"x"
+                return b"".join(sockets.send(Outgoing.plain(get(server.url)))) == b"x"
 
             close = sockets.close
         assert once()
@@ -189,31 +189,15 @@ def test_runtime_is_imported_once_at_its_first_request(monkeypatch: pytest.Monke
     assert Runtime.closed == 1
 
 
-# -- as a plain httpx transport -------------------------------------------------------------------
+# -- the sockets by themselves --------------------------------------------------------------------
 
 
-def test_plain_httpx_client_runs_over_the_sockets() -> None:
-    with (
-        fault_server(respond(chunked=True, pieces=[b"a", b"b"])) as server,
-        httpx.Client(transport=SocketTransport()) as client,
-    ):
-        assert client.get(server.url).text == "ab"
-        with client.stream("POST", server.url, content=iter([b"p", b"q"])) as response:
-            assert b"".join(response.iter_raw()) == b"ab"
-        assert server.requests[1].body == b"pq"
-        assert "transfer-encoding" not in server.requests[1].headers
-        with pytest.raises(httpx.UnsupportedProtocol):
-            SocketTransport().handle_request(httpx.Request("GET", "ftp://host/"))
-
-
-def test_stream_that_was_closed_cannot_be_read() -> None:
+def test_answer_that_was_closed_cannot_be_read() -> None:
     with fault_server(respond(chunked=True, pieces=[b"x", (30, b"y")])) as server:
-        transport = SocketTransport()
-        response = transport.handle_request(httpx.Request("GET", server.url))
-        response.close()
-        assert isinstance(response.stream, httpx.SyncByteStream)
+        answer = SocketTransport().send(Outgoing.plain(get(server.url)))
+        answer.close()
         with pytest.raises(httpx.StreamClosed):
-            list(response.stream)
+            list(answer)
 
 
 # -- start-up -------------------------------------------------------------------------------------
@@ -242,7 +226,7 @@ def test_making_a_transport_imports_nothing_that_costs() -> None:
     assert run_python(f"{code}SyncTransport(); AsyncTransport()\n{LOADED}") == "[]"
 
 
-def test_local_request_imports_neither_asyncio_nor_httpcore_nor_certificates() -> None:
+def test_local_request_imports_neither_httpx_nor_asyncio_nor_certificates() -> None:
     with fault_server(respond(body=b"x")) as server:
         code = f"""
 from llm_client.engine.transport.exchange import SyncTransport
@@ -253,7 +237,7 @@ assert exchange.read() == b"x"
 assert exchange.read() == b""
 {LOADED}
 """
-        assert run_python(code) == "['httpx', 'ssl']"  # httpx itself imports ssl
+        assert run_python(code) == "[]"
 
 
 def test_command_line_of_httpx_that_is_in_use_is_left_alone(
@@ -268,10 +252,10 @@ def test_command_line_of_httpx_that_is_in_use_is_left_alone(
 def test_sockets_of_another_process_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with fault_server(respond(body=b"x")) as server:
         transport = SocketTransport()
-        transport.handle_request(httpx.Request("GET", server.url)).read()
+        assert b"".join(transport.send(Outgoing.plain(get(server.url)))) == b"x"
         with monkeypatch.context() as patched:
             patched.setattr(os, "getpid", lambda: 1)
-            transport.handle_request(httpx.Request("GET", server.url)).read()
+            assert b"".join(transport.send(Outgoing.plain(get(server.url)))) == b"x"
             transport.close()
         assert [request.connection for request in server.requests] == [0, 1]
 
