@@ -105,37 +105,27 @@ _BY_STATUS: dict[int, type[LLMAPIError]] = {
     422: ValidationError,
     429: RateLimitError,
 }
-_BY_TEXT: tuple[tuple[re.Pattern[str], type[LLMAPIError]], ...] = (
+_BY_TEXT: tuple[tuple[str, type[LLMAPIError]], ...] = (
     (
-        re.compile(
-            r"maximum context length|context_length_exceeded|prompt is too long|input is too long"
-            r"|exceeds the context length|input length exceeds|exceeds the available context size"
-            r"|context.?window.?exceeded",
-            re.IGNORECASE,
-        ),
+        r"maximum context length|context_length_exceeded|prompt is too long|input is too long"
+        r"|exceeds the context length|input length exceeds|exceeds the available context size"
+        r"|context.?window.?exceeded",
         ContextLengthError,
     ),
     (
         # The last two: LiteLLM, transformers serve (seen 2026-11).
-        re.compile(
-            r"model\b.{0,200}(not found|does not exist)|invalid model name|server is pinned to",
-            re.IGNORECASE | re.DOTALL,
-        ),
+        r"model\b.{0,200}(not found|does not exist)|invalid model name|server is pinned to",
         ModelNotFoundError,
     ),
-    (
-        re.compile(r"api key not valid|(invalid|incorrect) api key", re.IGNORECASE),
-        AuthenticationError,
-    ),
-    (re.compile(r"credit balance is too low", re.IGNORECASE), QuotaExceededError),
+    (r"api key not valid|(invalid|incorrect) api key", AuthenticationError),
+    (r"credit balance is too low", QuotaExceededError),
 )
-_NO_SUCH_PATH = re.compile(
-    r"(file |404 page )?not found\.?$|invalid url|no route matched", re.IGNORECASE
-)
+"""Patterns, compiled by their first use: most runs never come to an error."""
+_NO_SUCH_PATH = r"(file |404 page )?not found\.?$|invalid url|no route matched"
 """A 404 for the address, not for the model: FastAPI, llama.cpp, Go, OpenAI, Kong."""
 _TEXT_STATUSES = frozenset({400, 413, 422})
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})
-_ERROR_STATUS = re.compile(r"[45][0-9]{2}")
+_ERROR_STATUS = r"[45][0-9]{2}"
 _NEVER_RETRYABLE_STATUSES = frozenset({413, 501})
 """Too large (Groq: larger than the limit of a whole minute), not implemented."""
 
@@ -261,7 +251,7 @@ def _classify(details: _Details, status: int, target: Target) -> type[LLMError]:
             return kind
     if status in _TEXT_STATUSES:
         for pattern, kind in _BY_TEXT:
-            if pattern.search(details.message):
+            if re.search(pattern, details.message, re.IGNORECASE | re.DOTALL):
                 return kind
     if status == 404 and details.in_band and target.provider.quirks.not_found_is_model:
         return ModelNotFoundError
@@ -300,7 +290,11 @@ def _read(body: bytes) -> _Details:
             return _Details("an HTML page, not an error of an LLM server.", in_band=False)
         return _Details(text, in_band=False)
     details = _details(value)
-    return replace(details, in_band=False) if _NO_SUCH_PATH.match(details.message) else details
+    return (
+        replace(details, in_band=False)
+        if re.match(_NO_SUCH_PATH, details.message, re.IGNORECASE)
+        else details
+    )
 
 
 def _details(value: object) -> _Details:
@@ -351,7 +345,7 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
         type=None if kind is None else str(kind),
         param=value["param"] if isinstance(value.get("param"), str) else None,
         # LiteLLM writes it as a string.
-        status=int(status) if _ERROR_STATUS.fullmatch(status) else None,
+        status=int(status) if re.fullmatch(_ERROR_STATUS, status) else None,
     )
 
 

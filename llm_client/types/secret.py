@@ -16,12 +16,13 @@ MASK = "***"
 MINIMUM_SECRET_LENGTH = 6
 """Shorter "keys" (`none`, `x`) are placeholders: masking them would garble ordinary words."""
 
-_KEY_SHAPES = re.compile(
+_KEY_SHAPES = (
     r"\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|r8|nvapi|fw|tgp|ghp|gho|github_pat)[-_][A-Za-z0-9_*-]{6,}"
     r"|\bAIza[A-Za-z0-9_-]{10,}"
     r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{6,}"
 )
-"""What keys of the known providers look like, also half-masked ones such as `sk-ab***yz`."""
+"""What keys of the known providers look like, also half-masked ones such as `sk-ab***yz`. Compiled
+by its first use, which most runs never come to."""
 
 
 class Secret:
@@ -71,4 +72,4 @@ def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
     for secret in secrets:
         if secret is not None and len(secret.reveal()) >= MINIMUM_SECRET_LENGTH:
             text = text.replace(secret.reveal(), MASK)
-    return _KEY_SHAPES.sub(MASK, text)
+    return re.sub(_KEY_SHAPES, MASK, text)

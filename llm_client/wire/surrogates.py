@@ -7,12 +7,7 @@ terminal takes.
 
 from __future__ import annotations
 
-import re
-
 __all__ = ["SurrogateJoiner"]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_FIRST_HALF = re.compile("[\ud800-\udbff]\\Z")
 
 
 class SurrogateJoiner:
@@ -25,16 +20,24 @@ class SurrogateJoiner:
 
     def feed(self, text: str) -> str:
         """Take the next piece; return it whole, without a half character at its end."""
-        if not self._held and (text.isascii() or _SURROGATE.search(text) is None):
+        if not self._held and (text.isascii() or _is_whole(text)):
             return text
         text = self._held + text
-        self._held = text[-1] if _FIRST_HALF.search(text) else ""
+        self._held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return _joined(text.removesuffix(self._held))
 
     def end(self) -> str:
         """Take the end of the text; return what stands for a half that never got its other."""
         rest, self._held = _joined(self._held), ""
         return rest
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _joined(text: str) -> str:
