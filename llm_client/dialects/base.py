@@ -7,14 +7,16 @@ having the method.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..exceptions import LLMError
 from ..types.http import Head, HttpRequest
-from ..types.models import ModelInfo
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
+
+if TYPE_CHECKING:
+    from ..types.models import ModelInfo
 
 __all__ = ["Dialect", "ListsModels", "StreamDecoder"]
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import AuthenticationError, LLMError, StreamInterruptedError, ValidationError
 from ..types.http import Head, HttpRequest
 from ..types.messages import Message, Tool
-from ..types.models import ModelInfo
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
@@ -21,6 +20,9 @@ from ..wire.jsontext import parse_json
 from ..wire.ndjson import NDJSONDecoder
 from .errors import answer_error, describe, not_an_answer, stream_error
 from .http import json_request
+
+if TYPE_CHECKING:
+    from ..types.models import ModelInfo
 
 __all__ = ["Ollama", "OllamaDecoder"]
 
@@ -169,6 +171,8 @@ def _encode_tool(tool: Tool) -> dict[str, Any]:
 
 
 def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
+    from ..types.models import ModelInfo
+
     details = row.get("details") or {}
     described = (details.get("parameter_size"), details.get("quantization_level"))
     return ModelInfo(

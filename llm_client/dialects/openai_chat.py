@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import LLMError, ValidationError
 from ..types.http import Head, HttpRequest
 from ..types.messages import Message, Tool
-from ..types.models import ModelInfo
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
@@ -22,6 +21,9 @@ from ..wire.jsontext import parse_json
 from .errors import answer_error, describe, not_an_answer, stream_error
 from .http import json_request
 from .openai_chat_stream import OpenAIChatDecoder
+
+if TYPE_CHECKING:
+    from ..types.models import ModelInfo
 
 __all__ = ["OpenAIChat", "OpenAIChatDecoder"]
 
@@ -154,6 +156,8 @@ def _encode_schema(schema: Mapping[str, Any] | None) -> object:
 
 
 def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
+    from ..types.models import ModelInfo
+
     meta = row.get("meta")
     windows = (
         row.get("max_model_len"),  # vLLM

@@ -4,6 +4,10 @@ What goes wrong while an effect is performed, Ctrl-C and cancellation too, is th
 engine, which closes the exchange and settles its books with further effects before the error
 leaves. A caller who stops listening arrives there as `Abandoned`, because a generator must not
 yield while `GeneratorExit` unwinds it.
+
+Ctrl-C may also strike between two effects, so each loop stands in a `try` as a whole: an error that
+finds the engine alive (`gi_frame`) is thrown into it, wherever it came from. An exchange that is
+still open when the loop ends is closed there, whatever the engine managed to say.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ T = TypeVar("T")
 
 
 class Held(Generic[T]):
-    """The result of an async iteration, which cannot return one itself."""
+    """The result of an iteration that cannot return one itself."""
 
     __slots__ = ("value",)
 
@@ -57,49 +61,55 @@ class SyncDriver:
         exchange: SyncExchange | None = None
         value: Any = None
         failure: BaseException | None = None
-        while True:
-            try:
-                effect = steps.send(value) if failure is None else steps.throw(failure)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            except Abandoned:
-                raise GeneratorExit from None
-            value = failure = None
-            try:
-                match effect:
-                    case Emit():
-                        yield from effect.chunks
-                    case Read():
-                        assert exchange is not None
-                        value = exchange.read(effect.timeout)
-                    case Open():
-                        exchange = self._open(effect.request, effect.verify)
-                        value = exchange.head
-                    case Close():
-                        assert exchange is not None
-                        exchange.close()
-                    case Sleep():
-                        self._sleep(effect.seconds)
-                    case Call():
-                        value = effect.function()
-                    case _:
-                        assert_never(effect)
-            except GeneratorExit:
-                failure = Abandoned()
-            except BaseException as error:
-                failure = error
+        try:
+            while True:
+                try:
+                    while True:
+                        effect = steps.send(value) if failure is None else steps.throw(failure)
+                        value = failure = None
+                        match effect:
+                            case Emit():
+                                yield from effect.chunks
+                            case Read():
+                                assert exchange is not None
+                                value = exchange.read(effect.timeout)
+                            case Open():
+                                exchange = self._open(effect.request, effect.verify)
+                                value = exchange.head
+                            case Close():
+                                assert exchange is not None
+                                exchange.close()
+                                exchange = None
+                            case Sleep():
+                                self._sleep(effect.seconds)
+                            case Call():
+                                value = effect.function()
+                            case _:
+                                assert_never(effect)
+                except BaseException as error:
+                    if steps.gi_frame is None:  # type: ignore[attr-defined]  # generators have it
+                        raise
+                    failure = Abandoned() if isinstance(error, GeneratorExit) else error
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except Abandoned:
+            raise GeneratorExit from None
+        finally:
+            failure = None  # its traceback knows this frame: a cycle
+            if exchange is not None:
+                exchange.close()
 
     def _open(self, request: HttpRequest, verify: bool | str) -> SyncExchange:
         transport = self._transports.get(verify)
         if transport is None:
-            transport = self._transports[verify] = self._make_transport(verify)
+            # Another thread may have made one meanwhile: all must share the first.
+            transport = self._transports.setdefault(verify, self._make_transport(verify))
         return transport.open(request)
 
     def close(self) -> None:
         """Close every connection. The driver can be used again."""
-        transports, self._transports = self._transports, {}
-        for transport in transports.values():
+        for transport in list(self._transports.values()):
             transport.close()
 
 
@@ -130,48 +140,52 @@ class AsyncDriver:
         exchange: AsyncExchange | None = None
         value: Any = None
         failure: BaseException | None = None
-        while True:
-            try:
-                effect = steps.send(value) if failure is None else steps.throw(failure)
-            except StopIteration as end:
-                held.value = end.value
-                return
-            except Abandoned:
-                raise GeneratorExit from None
-            value = failure = None
-            try:
-                match effect:
-                    case Emit():
-                        for chunk in effect.chunks:
-                            yield chunk
-                    case Read():
-                        assert exchange is not None
-                        value = await exchange.read(effect.timeout)
-                    case Open():
-                        exchange = await self._open(effect.request, effect.verify)
-                        value = exchange.head
-                    case Close():
-                        assert exchange is not None
-                        await exchange.close()
-                    case Sleep():
-                        await self._sleep(effect.seconds)
-                    case Call():
-                        value = await self._to_thread(effect.function)
-                    case _:
-                        assert_never(effect)
-            except GeneratorExit:
-                failure = Abandoned()
-            except BaseException as error:
-                failure = error
+        try:
+            while True:
+                try:
+                    while True:
+                        effect = steps.send(value) if failure is None else steps.throw(failure)
+                        value = failure = None
+                        match effect:
+                            case Emit():
+                                for chunk in effect.chunks:
+                                    yield chunk
+                            case Read():
+                                assert exchange is not None
+                                value = await exchange.read(effect.timeout)
+                            case Open():
+                                exchange = await self._open(effect.request, effect.verify)
+                                value = exchange.head
+                            case Close():
+                                assert exchange is not None
+                                await exchange.close()
+                                exchange = None
+                            case Sleep():
+                                await self._sleep(effect.seconds)
+                            case Call():
+                                value = await self._to_thread(effect.function)
+                            case _:
+                                assert_never(effect)
+                except BaseException as error:
+                    if steps.gi_frame is None:  # type: ignore[attr-defined]  # generators have it
+                        raise
+                    failure = Abandoned() if isinstance(error, GeneratorExit) else error
+        except StopIteration as end:
+            held.value = end.value
+        except Abandoned:
+            raise GeneratorExit from None
+        finally:
+            failure = None  # its traceback knows this frame: a cycle
+            if exchange is not None:
+                await exchange.close()
 
     async def _open(self, request: HttpRequest, verify: bool | str) -> AsyncExchange:
         transport = self._transports.get(verify)
         if transport is None:
-            transport = self._transports[verify] = self._make_transport(verify)
+            transport = self._transports.setdefault(verify, self._make_transport(verify))
         return await transport.open(request)
 
     async def close(self) -> None:
         """Close every connection. The driver can be used again."""
-        transports, self._transports = self._transports, {}
-        for transport in transports.values():
+        for transport in list(self._transports.values()):
             await transport.close()

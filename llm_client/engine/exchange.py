@@ -8,21 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from ..dialects import find_dialect
 from ..dialects.base import Dialect, ListsModels
-from ..exceptions import ConfigurationError, ConnectionError, LLMError, TimeoutError
+from ..exceptions import (
+    ConfigurationError,
+    ConnectionError,
+    LLMError,
+    ModelNotFoundError,
+    TimeoutError,
+)
 from ..types.http import Head, HttpRequest, Timeouts
-from ..types.models import ModelInfo
 from ..types.request import LLMRequest
 from ..types.response import Fold, StreamChunk
 from ..types.target import Target
 from .effects import Emit, Steps, close, open_, read
 
-__all__ = ["Deadline", "exchange", "fetch_models"]
+if TYPE_CHECKING:
+    from ..types.models import ModelInfo
+
+__all__ = ["Deadline", "choose_model", "exchange", "fetch_models"]
+
+T = TypeVar("T")
 
 _ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error answer that are read; the rest cannot say more."""
+_END_OF_BODY_SECONDS = 0.5
+"""How long the end of a body may take to follow a complete answer. The caller is waiting, and all
+that is lost when it does not come is a connection that could have been used again."""
 
 
 class Deadline:
@@ -47,11 +61,22 @@ class Deadline:
         """Return whether the deadline falls into the next `seconds`."""
         return self._ends is not None and self._clock() + seconds >= self._ends
 
-    def error(self, attempts: int) -> TimeoutError:
-        """Return the error that says that the deadline ran out."""
+    def error(self, attempts: int, last: LLMError | None = None) -> TimeoutError:
+        """Return the error that says that the deadline ran out.
+
+        Args:
+            attempts: how many were made.
+            last: why the last one failed, when it is the wait before the next that is too long.
+        """
         tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        if last is not None:
+            text = f"leaves no time to try again after {tries}; the last one failed: {last}"
+        elif attempts:
+            text = f"ran out after {tries}."
+        else:
+            text = "ran out before the first attempt."
         return TimeoutError(
-            f"The deadline of {self._seconds:g} s ran out after {tries}.",
+            f"The deadline of {self._seconds:g} s {text}",
             hint="Allow more with `--deadline SECONDS`.",
         )
 
@@ -93,18 +118,49 @@ def exchange(
     dialect = find_dialect(target.provider.dialect)
     wire = dialect.encode(request, target)
     head = yield from _open(wire, target, deadline)
+    if head.status >= 400:
+        body = yield from _and_close(_read_all(deadline, _ERROR_BODY_LIMIT))
+        raise dialect.error(head, body, target)
+    if _is_streamed(head, request):
+        steps = _read_stream(dialect, request, target, fold, deadline, note_output)
+        yield from _and_close(steps)
+        return
+    body = yield from _and_close(_read_all(deadline))
+    yield from _take(dialect.decode(body, target), request, fold, note_output)
+
+
+def _and_close(steps: Steps[T]) -> Steps[T]:
+    """Run steps, then give the exchange up, whatever came of them."""
     try:
-        if head.status >= 400:
-            body = yield from _read_all(deadline, _ERROR_BODY_LIMIT)
-            raise dialect.error(head, body, target)
-        if _is_streamed(head, request):
-            yield from _read_stream(dialect, request, target, fold, deadline, note_output)
-        else:
-            body = yield from _read_all(deadline)
-            chunks = dialect.decode(body, target)
-            yield from _take(chunks, request, fold, note_output)
-    finally:
+        result = yield from steps
+    except GeneratorExit:
+        # No driver is left to perform an effect.
+        raise
+    except BaseException:
         yield from close()
+        raise
+    yield from close()
+    return result
+
+
+def choose_model(target: Target, deadline: Deadline) -> Steps[Target]:
+    """Return the target with a model: the first that its provider lists when none is named.
+
+    Raises:
+        ModelNotFoundError: it lists none.
+        LLMError: it does not answer.
+    """
+    if target.model:
+        return target
+    models = yield from fetch_models(target, deadline)
+    if not models:
+        command = target.provider.fetch_model_command
+        raise ModelNotFoundError(
+            f"{target.provider.name} at {target.base_url} has no models.",
+            hint=f"Fetch one with `{command} MODEL`." if command else "Name one with `-m`.",
+            provider=target.provider.name,
+        )
+    return replace(target, model=models[0].id)
 
 
 def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
@@ -118,10 +174,7 @@ def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
     if not isinstance(dialect, ListsModels):
         raise ConfigurationError(f"{target.provider.name!r} has no list of models.")
     head = yield from _open(dialect.encode_models(target), target, deadline)
-    try:
-        body = yield from _read_all(deadline)
-    finally:
-        yield from close()
+    body = yield from _and_close(_read_all(deadline))
     if head.status >= 400:
         raise dialect.error(head, body, target)
     return dialect.decode_models(body, target)
@@ -132,10 +185,11 @@ def _open(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[Head]:
     try:
         return (yield from open_(wire, target.verify_ssl))
     except ConnectionError as error:
-        if error.hint is None and target.provider.local and target.provider.start_command:
+        command = target.provider.start_command
+        if command and (error.refused or error.hint is None):
             error.hint = (
-                f"Is {target.provider.name} running? Start it with "
-                f"`{target.provider.start_command}`, or set its address with `--base-url`."
+                f"Is {target.provider.name} running? Start it with `{command}`, "
+                "or set its address with `--base-url`."
             )
         raise
 
@@ -174,9 +228,10 @@ def _read_stream(
         yield from _take(chunks, request, fold, note_output)
         if not data:
             return
+    left = deadline.remaining()
     try:
         # The end of the body, so that the connection can be used again.
-        yield from read(deadline.remaining())
+        yield from read(_END_OF_BODY_SECONDS if left is None else min(left, _END_OF_BODY_SECONDS))
     except LLMError:
         # The answer is whole, and how the server hangs up does not matter.
         return

@@ -15,34 +15,50 @@ output nothing is retried or replaced: the user has seen it, and the error carri
 
 from __future__ import annotations
 
-import random
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ..exceptions import (
     ConnectionError,
     ContentFilterError,
     InvalidOutputError,
     LLMError,
+    RateLimitError,
     StreamInterruptedError,
     TimeoutError,
 )
 from ..policy.retry import may_fall_back, retry_delay
 from ..types.config import RetrySettings
-from ..types.events import AttemptRecord, FallingBack, Observer, Outcome, Retrying
+from ..types.events import (
+    AttemptRecord,
+    Event,
+    FallingBack,
+    Notice,
+    Observer,
+    Outcome,
+    Retrying,
+)
 from ..types.request import LLMRequest
 from ..types.response import Fold, LLMResponse
 from ..types.target import Target
 from .effects import Abandoned, Steps, call, sleep
-from .exchange import Deadline, exchange
+from .exchange import Deadline, choose_model, exchange
 
 __all__ = ["CallContext", "Hooks", "run_call"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The steps of the pipeline that consult a store. A step that is `None` does not happen."""
+    """The steps of the pipeline that consult a store. A step that is `None` does not happen.
+
+    `lookup`, `settle` and `store` keep records: one of them that fails costs its record and a
+    notice to the observer, never the answer. The reservations decide: their errors end the attempt.
+    """
 
     lookup: Callable[[LLMRequest], LLMResponse | None] | None = None
     """Look for the answer in the response cache."""
@@ -60,23 +76,30 @@ def _nothing(_: object) -> None:
     return None
 
 
+def _chance() -> float:
+    import random  # only where something failed
+
+    return random.random()
+
+
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """Everything a call needs besides its request."""
 
     call_id: str
     route: Sequence[Target]
-    """Where to go, in order; at least one."""
+    """Where to go, in order; at least one. One without a model is asked for its first."""
     retry: RetrySettings = RetrySettings()
     deadline: float | None = None
     """Seconds for the whole call."""
     observe: Observer = _nothing
+    """Told of everything; what it raises becomes a warning and changes nothing."""
     settle: Callable[[AttemptRecord], None] = _nothing
     """Books an attempt in memory; unlike the hook it must not block."""
     hooks: Hooks = Hooks()
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
-    chance: Callable[[], float] = random.random
+    chance: Callable[[], float] = _chance
 
 
 @dataclass(slots=True)
@@ -99,18 +122,35 @@ def run_call(request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
         LLMError: no target of the route answered; the error is the last one's.
     """
     hooks = context.hooks
+    started = context.clock()
     if hooks.lookup is not None:
         lookup = hooks.lookup
-        hit = yield from call(lambda: lookup(request))
+        hit = yield from _consult("response cache", lambda: lookup(request), context)
         if hit is not None:
             return hit
-    started = context.clock()
     progress = _Progress(started, Deadline(context.deadline, started, context.clock))
     response = yield from _route(request, context, progress)
     if hooks.store is not None:
         store = hooks.store
-        yield from call(lambda: store(request, response))
+        yield from _consult("response cache", lambda: store(request, response), context)
     return response
+
+
+def _consult(what: str, function: Callable[[], T], context: CallContext) -> Steps[T | None]:
+    """Call a store whose failure costs what it keeps, never the answer."""
+    try:
+        return (yield from call(function))
+    except Exception as error:
+        _tell(context, Notice(f"The {what} failed: {error}"))
+        return None
+
+
+def _tell(context: CallContext, event: Event) -> None:
+    """Tell the observer, whose failure changes neither the answer nor the books."""
+    try:
+        context.observe(event)
+    except Exception as error:
+        warnings.warn(f"An observer of llm_client failed: {error!r}", RuntimeWarning, stacklevel=2)
 
 
 def _route(request: LLMRequest, context: CallContext, progress: _Progress) -> Steps[LLMResponse]:
@@ -127,7 +167,7 @@ def _route(request: LLMRequest, context: CallContext, progress: _Progress) -> St
                 or not may_fall_back(error)
             ):
                 raise
-            context.observe(FallingBack(target.spec, context.route[position + 1].spec, error))
+            _tell(context, FallingBack(target.spec, context.route[position + 1].spec, error))
     raise AssertionError("a route has at least one target")
 
 
@@ -136,18 +176,34 @@ def _retry(
 ) -> Steps[LLMResponse]:
     retries = 0
     while True:
-        progress.attempts += 1
+        if progress.deadline.passed():
+            raise progress.deadline.error(progress.attempts)
         try:
+            target = yield from _in_time(choose_model(target, progress.deadline), progress)
+            progress.attempts += 1
             return (yield from _attempt(request, target, context, progress, retries))
         except LLMError as error:
             delay = retry_delay(error, retries, context.retry, context.chance())
-            if progress.emitted or delay is None:
+            if progress.emitted or delay is None or progress.deadline.passed():
                 raise
             if progress.deadline.within(delay):
-                raise progress.deadline.error(progress.attempts) from error
+                raise progress.deadline.error(progress.attempts, error) from error
             retries += 1
-            context.observe(Retrying(target.spec, error, retries, context.retry.max_retries, delay))
+            _tell(
+                context,
+                Retrying(target.spec, error, retries, context.retry.max_retries, delay),
+            )
         yield from sleep(delay)
+
+
+def _in_time(steps: Steps[T], progress: _Progress) -> Steps[T]:
+    """Run steps; a wait that was cut short by the deadline of the call says so."""
+    try:
+        return (yield from steps)
+    except TimeoutError:
+        if progress.deadline.passed():
+            raise progress.deadline.error(progress.attempts) from None
+        raise
 
 
 def _attempt(
@@ -163,7 +219,7 @@ def _attempt(
     progress.first_token = None
     failure: BaseException | None = None
     try:
-        yield from _reserve(request, target, context.hooks)
+        yield from _reserve(request, target, context.hooks, progress.deadline)
         yield from _exchange(request, target, context, progress)
         return _answer(request, target, context, progress)
     except BaseException as error:
@@ -174,6 +230,7 @@ def _attempt(
     finally:
         if not isinstance(failure, GeneratorExit):
             record = _record(target, context, progress, began, wall, failure, retries)
+            failure = None  # its traceback knows this frame: a cycle
             yield from _settle(record, context)
 
 
@@ -202,13 +259,22 @@ def _record(
     )
 
 
-def _reserve(request: LLMRequest, target: Target, hooks: Hooks) -> Steps[None]:
+def _reserve(request: LLMRequest, target: Target, hooks: Hooks, deadline: Deadline) -> Steps[None]:
     if hooks.reserve_budget is not None:
         reserve_budget = hooks.reserve_budget
         yield from call(lambda: reserve_budget(request, target))
     if hooks.reserve_rate is not None:
         reserve_rate = hooks.reserve_rate
         seconds = yield from call(lambda: reserve_rate(request, target))
+        if seconds > 0 and deadline.within(seconds):
+            raise RateLimitError(
+                f"The rate limit of {target.provider.name} leaves no place for {seconds:g} s, "
+                "and the deadline is earlier.",
+                hint="Allow more with `--deadline SECONDS`.",
+                retry_after=seconds,
+                provider=target.provider.name,
+                model=target.model,
+            )
         if seconds > 0:
             yield from sleep(seconds)
 
@@ -224,14 +290,11 @@ def _exchange(
         if request.stream:
             progress.emitted = True
 
+    steps = exchange(request, target, fold, progress.deadline, note_output)
     try:
-        yield from exchange(request, target, fold, progress.deadline, note_output)
-    except TimeoutError:
-        if progress.deadline.passed():
-            raise progress.deadline.error(progress.attempts) from None
-        raise
+        yield from _in_time(steps, progress)
     except ConnectionError as error:
-        if not fold.has_output:
+        if isinstance(error, TimeoutError) or not fold.has_output:
             raise
         raise StreamInterruptedError(
             f"The answer of {target.provider.name} was cut off: {error}", hint=error.hint
@@ -283,10 +346,10 @@ def _parse(response: LLMResponse) -> object:
 
 def _settle(record: AttemptRecord, context: CallContext) -> Steps[None]:
     context.settle(record)
-    context.observe(record)
+    _tell(context, record)
     if context.hooks.settle is not None:
         settle = context.hooks.settle
-        yield from call(lambda: settle(record))
+        yield from _consult("ledger", lambda: settle(record), context)
 
 
 def _outcome(error: BaseException | None) -> Outcome:

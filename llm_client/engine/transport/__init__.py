@@ -1,5 +1,5 @@
-"""HTTP for the engine: own sockets under httpx's API, one reader for both worlds.
+"""HTTP for the engine: own sockets, with httpx beside them for what they do not do.
 
-`exchange` is what the engine uses. Nothing here is imported, resolved or opened before the first
-request: the modules that need httpx, asyncio, ssl or a runtime are loaded when a URL asks for them.
+One reader serves both worlds. Only `exchange` is imported before there is a request: the modules that
+need httpx, asyncio, ssl or a runtime are loaded when a URL asks for them.
 """

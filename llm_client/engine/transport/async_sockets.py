@@ -328,7 +328,7 @@ async def _look_up(loop: asyncio.AbstractEventLoop, origin: Origin) -> list[Addr
     known = known_addresses(origin.host, origin.port)
     if known is not None:
         return known
-    # Bytes keep Python from importing its IDNA codec: httpx has encoded the name already.
+    # Bytes keep Python from importing its IDNA codec: `Outgoing` has encoded the name already.
     return parse_addresses(
         await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     )

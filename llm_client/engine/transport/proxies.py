@@ -49,7 +49,7 @@ class Proxies:
     """The proxy settings as they were when this was made."""
 
     def __init__(self) -> None:
-        # Already loaded by httpx; it also reads the settings of macOS and Windows.
+        # It also reads the settings of macOS and Windows.
         from urllib.request import getproxies
 
         settings = getproxies()

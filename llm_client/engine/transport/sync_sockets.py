@@ -238,7 +238,7 @@ def _look_up(origin: Origin) -> list[Address]:
     known = known_addresses(origin.host, origin.port)
     if known is not None:
         return known
-    # Bytes keep Python from importing its IDNA codec: httpx has encoded the name already.
+    # Bytes keep Python from importing its IDNA codec: `Outgoing` has encoded the name already.
     return parse_addresses(socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM))
 
 
