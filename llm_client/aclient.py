@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from .calls import Calls
 from .engine.drivers import AsyncDriver, Held
@@ -14,10 +14,12 @@ from .exceptions import LLMError
 from .types.config import LLMConfig
 from .types.events import Observer
 from .types.http import HttpRequest
-from .types.models import HealthReport, ModelInfo
 from .types.request import Prompt, RequestOptions
 from .types.response import LLMResponse, StreamChunk
 from .types.target import Target
+
+if TYPE_CHECKING:
+    from .types.models import HealthReport, ModelInfo
 
 __all__ = ["AsyncLLMClient", "AsyncStream"]
 

@@ -13,15 +13,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .dialects import find_dialect
 from .engine.effects import Steps, call
 from .engine.exchange import Deadline, fetch_models
 from .engine.pipeline import CallContext, run_call
 from .engine.session import Session, Stats
-from .exceptions import ConfigurationError, ModelNotFoundError, ValidationError
-from .health import check_health
+from .exceptions import ConfigurationError, ValidationError
 from .policy.route import (
     is_loopback,
     profile_config,
@@ -31,15 +30,17 @@ from .policy.route import (
     target_for_fallback,
 )
 from .storage.config import load_settings
-from .storage.model_cache import ModelCache
 from .storage.paths import cache_dir
 from .types.config import LLMConfig
 from .types.events import Event, Observer
 from .types.http import HttpRequest
-from .types.models import HealthReport, ModelInfo
 from .types.request import LLMRequest, Prompt, RequestOptions
 from .types.response import LLMResponse
 from .types.target import Target
+
+if TYPE_CHECKING:
+    from .storage.model_cache import ModelCache
+    from .types.models import HealthReport, ModelInfo
 
 __all__ = ["Calls"]
 
@@ -72,6 +73,7 @@ class Calls:
         self.session = Session()
         self.reason = ""
         """Why the first target was chosen, when nothing named it."""
+        _check_options(defaults or {})
         given = LLMConfig(model=config) if isinstance(config, str) else config or LLMConfig()
         self.config, self.route = self._plan(given, profile)
         self._defaults = self._defaults_of(self.config, defaults or {})
@@ -103,11 +105,7 @@ class Calls:
     ) -> tuple[LLMRequest, dict[str, Any]]:
         merged: dict[str, Any] = {**self._defaults, **options}
         extra = {name: merged.pop(name, None) for name in _CALL_OPTIONS}
-        if unknown := sorted(set(merged) - RequestOptions.__annotations__.keys()):
-            raise ValidationError(
-                f"There is no option {unknown[0]!r}.",
-                hint=f"Options: {', '.join(sorted(RequestOptions.__annotations__))}.",
-            )
+        _check_options(merged)
         return LLMRequest.build(prompt, stream=stream, **merged), extra
 
     def _route(self, extra: Mapping[str, Any]) -> list[Target]:
@@ -119,14 +117,12 @@ class Calls:
         return route
 
     def _run(self, request: LLMRequest, extra: Mapping[str, Any]) -> Steps[LLMResponse]:
-        route = self._route(extra)
-        route[0] = yield from self._with_model(route[0])
         retry = self._retry
         if extra["max_retries"] is not None:
             retry = replace(retry, max_retries=extra["max_retries"])
         context = CallContext(
             call_id=uuid.uuid4().hex,
-            route=route,
+            route=self._route(extra),
             retry=retry,
             deadline=extra["deadline"],
             observe=self._tell,
@@ -138,7 +134,7 @@ class Calls:
 
     def list_models(self, provider: str | None, *, use_cache: bool) -> Steps[list[ModelInfo]]:
         """Return the steps that list the models of a provider, from the cache when it is fresh."""
-        target = self.target if provider is None else self._resolve(LLMConfig(provider=provider))
+        target = self._target_of(provider)
         cache = self._cache()
         if use_cache:
             stored = yield from call(lambda: cache.load(target))
@@ -150,8 +146,9 @@ class Calls:
 
     def health(self, provider: str | None) -> Steps[HealthReport]:
         """Return the steps that check a provider."""
-        target = self.target if provider is None else self._resolve(LLMConfig(provider=provider))
-        return check_health(target)
+        from .health import check_health
+
+        return check_health(self._target_of(provider))
 
     def invalidate_cache(self) -> Steps[None]:
         """Return the steps that forget every model list."""
@@ -164,12 +161,12 @@ class Calls:
     def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
         """Replace what comes after the first choice."""
         self.route = (self.target, *map(self._link, chain))
+        self._warn_insecure()
 
     def _plan(self, given: LLMConfig, profile: str | None) -> tuple[LLMConfig, tuple[Target, ...]]:
         """Return the effective configuration and the route."""
-        named, _ = split_model(given, self._settings)
         name = profile
-        if name is None and named is None:
+        if name is None and split_model(given, self._settings)[0] is None:
             name = self._settings.default_profile
             if name is None and "default" in self._settings.profiles:
                 name = "default"
@@ -177,10 +174,39 @@ class Calls:
         config = given
         if name is not None:
             from_profile, chain = profile_config(self._settings, name)
-            config = _over(from_profile, given)
+            config = self._over_profile(from_profile, given)
         first = self._first(config)
         links: list[str | LLMConfig] = [*config.fallback_configs] or [*chain]
         return config, (first, *map(self._link, links))
+
+    def _over_profile(self, profile: LLMConfig, given: LLMConfig) -> LLMConfig:
+        """Return a profile with what the code says over it.
+
+        A bare model is one of the profile's provider; another provider leaves the profile's model
+        behind, which it does not have.
+        """
+        provider, model = split_model(profile, self._settings)
+        named, rest = given.provider, given.model
+        if named is None and given.base_url is None and rest is not None:
+            named, rest = self._split_known(rest)
+        if named is not None and named.lower() != (provider or "").lower():
+            profile = replace(profile, model=None)
+        else:
+            profile = replace(profile, provider=provider, model=model or None)
+        return _over(profile, replace(given, provider=named, model=rest))
+
+    def _split_known(self, model: str) -> tuple[str | None, str]:
+        """Return provider and model of a spec; of anything else `None` and all of it."""
+        try:
+            return split_model(LLMConfig(model=model), self._settings)
+        except ConfigurationError:
+            return None, model
+
+    def _target_of(self, provider: str | None) -> Target:
+        """Return this client's own target, or another provider's as it is configured."""
+        if provider is None or provider == self.target.provider.name:
+            return self.target
+        return self._resolve(LLMConfig(provider=provider))
 
     def _first(self, config: LLMConfig) -> Target:
         provider, model = split_model(config, self._settings)
@@ -207,30 +233,15 @@ class Calls:
 
     def _other_model(self, model: str) -> Target:
         """Return the target of another model: of another provider only when it is named."""
-        try:
-            provider, _ = split_model(LLMConfig(model=model), self._settings)
-        except ConfigurationError:
-            provider = None
-        if provider is None:
-            return replace(self.target, model=model)
-        return self._resolve(replace(self.config, provider=None, base_url=None, model=model))
-
-    def _with_model(self, target: Target) -> Steps[Target]:
-        """Return the target with a model: the first of its list when none is named."""
-        if target.model:
-            return target
-        models = yield from fetch_models(target, Deadline(None, 0.0, time.monotonic))
-        if not models:
-            raise ModelNotFoundError(
-                f"{target.provider.name} at {target.base_url} has no models.",
-                hint=f"Fetch one with `{target.provider.fetch_model_command} MODEL`."
-                if target.provider.fetch_model_command
-                else "Name one with `-m`.",
-                provider=target.provider.name,
-            )
-        return replace(target, model=models[0].id)
+        provider, rest = self._split_known(model)
+        if provider is None or provider == self.target.provider.name:
+            return replace(self.target, model=rest)
+        # Nothing else of this client's configuration: its key and address are another provider's.
+        return self._resolve(LLMConfig(model=model, timeout=self.config.timeout))
 
     def _cache(self) -> ModelCache:
+        from .storage.model_cache import ModelCache
+
         ttl = self.config.cache_ttl
         directory = cache_dir(self._environ) / "models"
         return ModelCache(directory, self._settings.models_ttl if ttl is None else ttl)
@@ -259,6 +270,14 @@ class Calls:
             "system": config.system,
         }
         return {**{name: value for name, value in own.items() if value is not None}, **defaults}
+
+
+def _check_options(options: Mapping[str, object]) -> None:
+    if unknown := sorted(options.keys() - RequestOptions.__annotations__.keys()):
+        raise ValidationError(
+            f"There is no option {unknown[0]!r}.",
+            hint=f"Options: {', '.join(sorted(RequestOptions.__annotations__))}.",
+        )
 
 
 def _over(under: LLMConfig, over: LLMConfig) -> LLMConfig:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from .calls import Calls
-from .engine.drivers import SyncDriver
+from .engine.drivers import Held, SyncDriver
 from .engine.effects import Steps
 from .engine.session import Stats
 from .exceptions import LLMError
 from .types.config import LLMConfig
 from .types.events import Observer
 from .types.http import HttpRequest
-from .types.models import HealthReport, ModelInfo
 from .types.request import Prompt, RequestOptions
 from .types.response import LLMResponse, StreamChunk
 from .types.target import Target
+
+if TYPE_CHECKING:
+    from .types.models import HealthReport, ModelInfo
 
 __all__ = ["LLMClient", "Stream"]
 
@@ -30,13 +32,8 @@ class Stream:
     """
 
     def __init__(self, chunks: Callable[[], Generator[StreamChunk, None, LLMResponse]]) -> None:
-        self._chunks = self._keep_response(chunks)
-        self._response: LLMResponse | None = None
-
-    def _keep_response(
-        self, chunks: Callable[[], Generator[StreamChunk, None, LLMResponse]]
-    ) -> Generator[StreamChunk, None, None]:
-        self._response = yield from chunks()
+        self._held: Held[LLMResponse] = Held()
+        self._chunks = _keep_response(chunks, self._held)
 
     def __iter__(self) -> Iterator[StreamChunk]:
         return self._chunks
@@ -66,9 +63,17 @@ class Stream:
         Raises:
             LLMError: the stream is not at its end.
         """
-        if self._response is None:
+        if not hasattr(self._held, "value"):
             raise LLMError("The answer is not complete: read the stream to its end first.")
-        return self._response
+        return self._held.value
+
+
+def _keep_response(
+    chunks: Callable[[], Generator[StreamChunk, None, LLMResponse]], held: Held[LLMResponse]
+) -> Generator[StreamChunk, None, None]:
+    # No method: a generator that knows its stream is a cycle, and a stream that is dropped in the
+    # middle would go on until the garbage collector comes by.
+    held.value = yield from chunks()
 
 
 class LLMClient:

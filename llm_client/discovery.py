@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from .engine.drivers import SyncDriver
 from .engine.exchange import Deadline, fetch_models
 from .exceptions import ConfigurationError, LLMError
-from .policy.route import base_url_for, resolve_target
+from .policy.route import key_variables, resolve_target
 from .providers.catalog import CATALOG, LOCAL_SERVERS
 from .types.config import LLMConfig, Settings
 from .types.http import Timeouts
@@ -50,7 +50,7 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
             target = replace(target, model=models[0].id)
         return Choice(target, f"{target.provider.name} answers at {target.base_url}")
     for provider in CATALOG.values():
-        name = next((name for name in provider.key_env if environ.get(name)), None)
+        name = next((name for name in key_variables(provider) if environ.get(name)), None)
         if provider.key_required and name is not None:
             target = resolve_target(LLMConfig(provider=provider.name), settings, environ)
             return Choice(target, f"{name} is set and no local server answers")
@@ -71,7 +71,7 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> list[Target]:
         waits = Timeouts(connect=PROBE_SECONDS, first_byte=PROBE_SECONDS, silence=PROBE_SECONDS)
         target = replace(target, timeouts=waits)
         targets.append(target)
-        if target.base_url == base_url_for(target.provider, {}):
+        if target.base_url == CATALOG[name].base_url:
             targets += [
                 replace(target, base_url=url) for url in target.provider.alternative_base_urls
             ]
@@ -79,7 +79,10 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> list[Target]:
 
 
 def _probe(candidates: Sequence[Target]) -> tuple[Target, list[ModelInfo]] | None:
-    """Ask all candidates at once; return the most preferred one that answers in time."""
+    """Ask all candidates at once; return the most preferred one that answers in time.
+
+    One that has no models comes after every one that has some.
+    """
     # Importing it in every thread at once would only queue them at the import lock.
     from .engine.transport import sessions  # noqa: F401
 
@@ -94,14 +97,14 @@ def _probe(candidates: Sequence[Target]) -> tuple[Target, list[ModelInfo]] | Non
         except queue.Empty:
             break
         results[rank] = models
-        first = next((r for r in range(len(candidates)) if results.get(r, ()) is not None), None)
-        if first is not None and first in results:
+        best = next((r for r in range(len(candidates)) if r not in results or results[r]), None)
+        if best in results:
             break
-    for rank, target in enumerate(candidates):
-        found = results.get(rank)
-        if found is not None:
-            return target, found
-    return None
+    answered = [
+        (candidates[rank], models) for rank, models in sorted(results.items()) if models is not None
+    ]
+    # `min` takes the first of equals: the most preferred one.
+    return min(answered, key=lambda answer: not answer[1], default=None)
 
 
 def _ask(

@@ -41,10 +41,13 @@ def retry_delay(
     if retries >= settings.max_retries or not _is_passing(error):
         return None
     requested = error.retry_after if isinstance(error, LLMAPIError) else None
-    if requested is not None:
+    if requested is not None and requested >= 0:
         return requested if requested <= LONGEST_REQUESTED_DELAY else None
-    delay = min(settings.delay * settings.exponential_base**retries, settings.max_delay)
-    return delay * (1 - JITTER * chance)
+    try:
+        delay = settings.delay * settings.exponential_base**retries
+    except OverflowError:
+        delay = settings.max_delay
+    return max(0.0, min(delay, settings.max_delay)) * (1 - JITTER * chance)
 
 
 def _is_passing(error: LLMError) -> bool:

@@ -7,6 +7,7 @@ file, the catalog.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from ..types.target import ProviderSpec, Target
 __all__ = [
     "base_url_for",
     "is_loopback",
+    "key_variables",
     "profile_config",
     "resolve_key",
     "resolve_target",
@@ -63,6 +65,8 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
             f"Nothing says which provider has the model {model!r}.",
             hint="Name it as `provider/model`, for example `ollama/llama3.2`.",
         )
+    if name not in settings.providers:
+        name = name.lower()
     own = settings.providers.get(name, ProviderSettings())
     provider = _provider(name, own)
     return Target(
@@ -154,19 +158,22 @@ def resolve_key(
     """
     if isinstance(given, Secret):
         return given
-    value = (
-        given
-        or environ.get(f"LLM_CLIENT_{_variable(provider.name)}_API_KEY")
-        or _first_set(provider.key_env, environ)
-    )
+    names = key_variables(provider)
+    value = (given or _first_set(names, environ) or "").strip()
     if value:
-        return Secret(value.strip())
+        return Secret(value)
     if provider.key_required:
-        names = " or ".join(provider.key_env or (f"LLM_CLIENT_{_variable(provider.name)}_API_KEY",))
+        shown = provider.key_env or names
         raise ConfigurationError(
-            f"No key for {provider.name!r}.", hint=f"Set {names}: `export {names.split()[0]}=…`."
+            f"No key for {provider.name!r}.",
+            hint=f"Set {' or '.join(shown)}: `export {shown[0]}=…`.",
         )
     return None
+
+
+def key_variables(provider: ProviderSpec) -> tuple[str, ...]:
+    """Return the names of the variables that may hold a provider's key, the first one set wins."""
+    return (f"LLM_CLIENT_{_variable(provider.name)}_API_KEY", *provider.key_env)
 
 
 def is_loopback(url: str) -> bool:
@@ -177,7 +184,8 @@ def is_loopback(url: str) -> bool:
         parts.scheme not in {"http", "https"}
         or host in {"localhost", "::1"}
         or host.endswith(".localhost")
-        or host.startswith("127.")
+        # `127.example.com` is a name that anybody can own.
+        or (host.startswith("127.") and host.replace(".", "").isdecimal())
     )
 
 
@@ -188,12 +196,13 @@ def _provider(name: str, own: ProviderSettings) -> ProviderSpec:
         provider = find_provider(name)
     else:
         provider = replace(CATALOG[COMPATIBLE], name=name, key_env=())
-    changes = {
-        "dialect": own.dialect,
-        "base_url": own.base_url and _normal_url(own.base_url, provider),
-        "key_env": (own.api_key_env,) if own.api_key_env else None,
-    }
-    return replace(provider, **{k: v for k, v in changes.items() if v})  # type: ignore[arg-type]
+    if own.dialect:
+        provider = replace(provider, dialect=own.dialect)
+    if own.base_url:
+        provider = replace(provider, base_url=_normal_url(own.base_url, provider))
+    if own.api_key_env:
+        provider = replace(provider, key_env=(own.api_key_env,))
+    return provider
 
 
 def _from_profile(profile: Profile) -> LLMConfig:
@@ -216,26 +225,39 @@ def _timeouts(provider: ProviderSpec, timeout: float | None) -> Timeouts:
 
 def _normal_url(url: str, provider: ProviderSpec) -> str:
     """Return an address as users write it (OLLAMA_HOST is often `0.0.0.0:11434`) made whole."""
-    text = url.strip().rstrip("/")
-    default = urlsplit(provider.base_url)
-    if "://" not in text:
-        text = f"http://{text}"
-        if urlsplit(text).port is None and default.port is not None and "/" not in text[7:]:
-            text = f"{text}:{default.port}"
+    text = url.strip()
+    schemeless = "://" not in text
+    if schemeless:
+        is_bare_ipv6 = "[" not in text and text.count(":") > 1
+        text = f"http://[{text}]" if is_bare_ipv6 else f"http://{text}"
     try:
         parts = urlsplit(text)
-        valid = parts.scheme in {"http", "https", "gguf"} and (parts.hostname or parts.port)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        valid = False
-    if not valid:
+        host = port = None
+    known = host is not None or port is not None
+    if not known or parts.scheme not in _SCHEMES or _UNWANTED.search(text):
         raise ConfigurationError(
             f"{url!r} is no address of a server.", hint="Write it as `http://HOST:PORT/v1`."
         )
-    netloc = parts.netloc.replace("0.0.0.0", "127.0.0.1")
-    if netloc.startswith(":"):
-        netloc = f"127.0.0.1{netloc}"
+    if port is None and schemeless:
+        port = urlsplit(provider.base_url).port
+    name = _REACHABLE.get(host or "", host or "")
+    netloc = "".join(
+        (
+            parts.netloc[: parts.netloc.rfind("@") + 1],
+            f"[{name}]" if ":" in name else name,
+            "" if port is None else f":{port}",
+        )
+    )
     return parts._replace(netloc=netloc, path=_normal_path(parts.path, provider)).geturl()
 
+
+_SCHEMES = frozenset({"http", "https", "gguf"})
+_UNWANTED = re.compile(r"[\s?#]")
+"""The path of a request is put behind an address, so a query cannot stand there."""
+_REACHABLE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where a server that listens on all addresses, or says only its port, can be reached."""
 
 _PATHS = {"ollama": (("/v1", "/api"), ""), "openai-chat": (("/chat/completions",), "/v1")}
 """By dialect: endings of the path that users add and the dialect does not want, and the path
@@ -244,6 +266,7 @@ that stands for none."""
 
 def _normal_path(path: str, provider: ProviderSpec) -> str:
     unwanted, missing = _PATHS.get(provider.dialect, ((), ""))
+    path = path.rstrip("/")
     for ending in unwanted:
         path = path.removesuffix(ending)
     return path or missing

@@ -7,7 +7,9 @@ Nothing is ever written here.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,16 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # TOML has `nan` and `inf`, which no setting can mean.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and _is_number(value) and value >= 0
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_table(value: object) -> bool:
@@ -57,24 +64,26 @@ _PROFILE: dict[str, tuple[Check, str]] = {
     "fallback": (_is_texts, "a list of texts"),
     "temperature": (_is_number, "a number"),
     "top_p": (_is_number, "a number"),
-    "max_tokens": (_is_count, "a whole number"),
+    "max_tokens": (_is_count, "a whole number, 0 or more"),
     "system": (_is_text, "a text"),
 }
 _PROVIDER: dict[str, tuple[Check, str]] = {
     "dialect": (_is_text, "a text"),
     "base_url": (_is_text, "a text"),
     "api_key_env": (_is_text, "a text"),
-    "timeout": (_is_number, "a number of seconds"),
+    "timeout": (_is_positive, "a number of seconds, 0 or more"),
     "verify_ssl": (_is_verify, "true, false, a path or `system`"),
     "options": (_is_table, "a table"),
 }
 _RETRY: dict[str, tuple[Check, str]] = {
-    "max_retries": (_is_count, "a whole number"),
-    "delay": (_is_number, "a number of seconds"),
-    "max_delay": (_is_number, "a number of seconds"),
-    "exponential_base": (_is_number, "a number"),
+    "max_retries": (_is_count, "a whole number, 0 or more"),
+    "delay": (_is_positive, "a number of seconds, 0 or more"),
+    "max_delay": (_is_positive, "a number of seconds, 0 or more"),
+    "exponential_base": (_is_positive, "a number, 0 or more"),
 }
-_CACHE: dict[str, tuple[Check, str]] = {"models_ttl": (_is_number, "a number of seconds")}
+_CACHE: dict[str, tuple[Check, str]] = {
+    "models_ttl": (_is_positive, "a number of seconds, 0 or more")
+}
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -107,7 +116,14 @@ class _Reader:
 
     def __init__(self, file: Path, data: bytes) -> None:
         self._file = file
-        self._text = data.decode("utf-8", "replace")
+        try:
+            # Some editors begin a file with a byte order mark.
+            self._text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise ConfigurationError(
+                f"The configuration {str(file)!r} is not UTF-8: see line {line}."
+            ) from None
 
     def settings(self) -> Settings:
         root = self._table("", self._parse(), _FILE)
@@ -145,7 +161,7 @@ class _Reader:
             import tomllib
 
             return tomllib.loads(self._text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigurationError(
                 f"The configuration {str(self._file)!r} cannot be parsed: {error}."
             ) from None
@@ -154,7 +170,8 @@ class _Reader:
         self, where: str, value: object, schema: Mapping[str, tuple[Check, str]]
     ) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._error(where, f"{where or 'the file'} must be a table")
+            problem = f"{where or 'the file'} must be a table, not {value!r}"
+            raise self._error(*where.rpartition(".")[::2], problem)
         for name, item in value.items():
             key = f"{where}.{name}" if where else name
             if name not in schema:
@@ -162,6 +179,7 @@ class _Reader:
 
                 near = get_close_matches(name, schema, n=1)
                 raise self._error(
+                    where,
                     name,
                     f"there is no setting {key!r}",
                     hint=f"Did you mean {near[0]!r}?"
@@ -170,12 +188,32 @@ class _Reader:
                 )
             check, wanted = schema[name]
             if not check(item):
-                raise self._error(name, f"{key} must be {wanted}, not {item!r}")
+                raise self._error(where, name, f"{key} must be {wanted}, not {item!r}")
         return value
 
-    def _error(self, name: str, problem: str, hint: str | None = None) -> ConfigurationError:
-        last = name.rpartition(".")[2]
-        lines = self._text.splitlines()
-        at = next((i for i, line in enumerate(lines, 1) if last and last in line), None)
-        where = f"{self._file}, line {at}" if at is not None else str(self._file)
-        return ConfigurationError(f"In the configuration {where}: {problem}.", hint=hint)
+    def _error(
+        self, where: str, name: str, problem: str, hint: str | None = None
+    ) -> ConfigurationError:
+        line = self._line_of(where, name)
+        place = str(self._file) if line is None else f"{self._file}, line {line}"
+        return ConfigurationError(f"In the configuration {place}: {problem}.", hint=hint)
+
+    def _line_of(self, where: str, name: str) -> int | None:
+        """Return the line of a setting or a table; `None` when it cannot be told."""
+        path = f"{where}.{name}" if where else name
+        key = re.compile(rf"[\s{{,]*[\"']?{re.escape(name)}[\"']?\s*[=:]")
+        is_json = self._file.suffix == ".json"
+        table, found = "", []
+        for number, line in enumerate(self._text.split("\n"), 1):
+            if not is_json and (header := _HEADER.match(line)):
+                table = header[1].translate(_BARE)
+                if table == path or table.startswith(f"{path}."):
+                    found.append(number)
+            elif key.match(line) and (is_json or table == where):
+                found.append(number)
+        # A name can stand in many places of a JSON file, and a wrong line is worse than none.
+        return found[0] if len(found) == 1 or (found and not is_json) else None
+
+
+_HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
+_BARE = str.maketrans("", "", "\"' ")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from ..exceptions import ConfigurationError
 from ..types.models import ModelInfo
 from ..types.target import Target
 
@@ -51,17 +52,29 @@ class ModelCache:
         path = self._path(target)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent)
+            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        except OSError:
+            return
+        try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(content, file)
             Path(name).replace(path)
         except OSError:
-            return
+            Path(name).unlink(missing_ok=True)
 
     def invalidate(self) -> None:
-        """Forget every list."""
+        """Forget every list.
+
+        Raises:
+            ConfigurationError: one cannot be deleted.
+        """
         for path in self._directory.glob("*.json"):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"Cannot delete the cached model list {str(path)!r}: {error.strerror}."
+                ) from None
 
     def _path(self, target: Target) -> Path:
         key = target.api_key.reveal() if target.api_key else ""

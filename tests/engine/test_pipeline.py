@@ -1,0 +1,400 @@
+"""What the pipeline decides besides the scenarios: deadlines, stores, observers, models, schemas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from llm_client.engine.exchange import Deadline, choose_model, fetch_models
+from llm_client.engine.pipeline import CallContext, Hooks, run_call
+from llm_client.exceptions import (
+    BudgetExceededError,
+    ConfigurationError,
+    ConnectionError,
+    InvalidOutputError,
+    LLMError,
+    LLMServiceError,
+    ModelNotFoundError,
+    RateLimitError,
+    TimeoutError,
+)
+from llm_client.types.events import AttemptRecord, Event, Notice
+from llm_client.types.http import Timeouts
+from llm_client.types.messages import Message
+from llm_client.types.request import LLMRequest
+from llm_client.types.response import LLMResponse
+from llm_client.types.target import ProviderSpec, Target
+
+from .scenarios import Answer, Cut, Expected, Opening, Refused, Scenario, Wait, event, sse, whole
+from .scripted import Played, Stage, play_async, play_sync, sync_driver, target
+
+PLAYERS = [pytest.param(play_sync, id="sync"), pytest.param(play_async, id="async")]
+HELLO = LLMRequest((Message("user", "hi"),))
+UNAVAILABLE = Answer((b"{}",), 503)
+
+
+def scenario(*openings: Opening, **fields: Any) -> Scenario:
+    return replace(Scenario("", openings, Expected(())), **{"stream": False, **fields})
+
+
+def run(
+    *openings: Opening, request: LLMRequest = HELLO, **context: Any
+) -> tuple[Stage, LLMResponse]:
+    """Run a call through the sync driver; return the stage and the answer."""
+    stage = Stage(scenario(*openings))
+    fields: dict[str, Any] = {
+        "route": [target()],
+        "observe": stage.played.events.append,
+        "clock": stage.clock,
+    }
+    steps = run_call(request, CallContext("call", **{**fields, **context}))
+    return stage, sync_driver(stage).run(steps)
+
+
+def notices(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize("play", PLAYERS)
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_deadline_that_is_over_at_the_start_sends_nothing(
+    play: Callable[..., Played], seconds: float
+) -> None:
+    played = play(scenario(whole("late"), deadline=seconds))
+
+    assert isinstance(played.error, TimeoutError)
+    assert "before the first attempt" in str(played.error)
+    assert played.requests == []
+
+
+def test_deadline_bounds_every_wait_of_a_request() -> None:
+    played = play_sync(scenario(whole("Hello"), deadline=2.0))
+
+    assert played.requests[0].timeouts == Timeouts(2.0, 2.0, 2.0)
+    assert [step for step in played.trace if step.startswith("Read")] == ["Read(2.0)"] * 2
+
+
+def test_no_deadline_leaves_the_waits_of_the_target() -> None:
+    played = play_sync(scenario(whole("Hello")))
+
+    assert played.requests[0].timeouts == Timeouts()
+    assert "Read(None)" in played.trace
+
+
+def test_deadline_bounds_waits_without_a_bound_of_their_own() -> None:
+    deadline = Deadline(4.0, 10.0, lambda: 11.0)
+
+    assert deadline.bound(Timeouts(None, None, 1.0)) == Timeouts(3.0, 3.0, 1.0)
+
+
+def test_deadline_error_names_why_the_last_attempt_failed() -> None:
+    busy = Answer((b'{"error": {"message": "busy"}}',), 503, (("retry-after", "60"),))
+    played = play_sync(scenario(busy, deadline=5.0))
+
+    assert isinstance(played.error, TimeoutError)
+    assert str(played.error).startswith(
+        "The deadline of 5 s leaves no time to try again after 1 attempt; the last one failed:"
+    )
+    assert "busy" in str(played.error)
+    assert isinstance(played.error.__cause__, LLMServiceError)
+
+
+def test_deadline_error_counts_the_attempts() -> None:
+    silent = Answer((Wait(9.0),))
+    played = play_sync(scenario(UNAVAILABLE, silent, deadline=1.0))
+
+    assert str(played.error) == "The deadline of 1 s ran out after 2 attempts."
+
+
+def test_error_that_arrives_as_the_deadline_passes_is_the_one_that_leaves() -> None:
+    stage = Stage(scenario(UNAVAILABLE))
+
+    def take_long(record: AttemptRecord) -> None:
+        stage.clock.now += 10
+
+    context = CallContext(
+        "call", [target(), target(1)], deadline=3.0, clock=stage.clock, settle=take_long
+    )
+    with pytest.raises(LLMServiceError):
+        sync_driver(stage).run(run_call(HELLO, context))
+
+
+@pytest.mark.parametrize("play", PLAYERS)
+def test_budget_refused_sends_nothing_and_does_not_fall_back(play: Callable[..., Played]) -> None:
+    def refuse(*_: object) -> None:
+        raise BudgetExceededError("the day's budget is used up")
+
+    played = play(scenario(targets=2), Hooks(reserve_budget=refuse))
+
+    assert isinstance(played.error, BudgetExceededError)
+    assert played.requests == []
+    assert [record.outcome for record in played.records] == ["error"]
+
+
+@pytest.mark.parametrize("play", PLAYERS)
+def test_rate_limit_beyond_the_deadline_falls_back_at_once(play: Callable[..., Played]) -> None:
+    waits = iter([60.0, 0.0])
+    played = play(
+        scenario(whole("Hello"), deadline=5.0, targets=2),
+        Hooks(reserve_rate=lambda request, target: next(waits)),
+    )
+
+    assert played.response is not None
+    assert played.response.fallback_provider == "p1"
+    assert [record.error_type for record in played.records] == ["RateLimitError", None]
+    assert not any(step.startswith("Sleep") for step in played.trace)
+
+
+def test_rate_limit_beyond_the_deadline_says_how_long_it_would_be() -> None:
+    with pytest.raises(RateLimitError, match="no place for 60 s") as caught:
+        run(deadline=5.0, hooks=Hooks(reserve_rate=lambda request, target: 60.0))
+
+    assert caught.value.retry_after == 60.0
+
+
+@pytest.mark.parametrize("play", PLAYERS)
+@pytest.mark.parametrize(
+    ("hook", "text"),
+    [
+        ("lookup", "The response cache failed: disk full"),
+        ("settle", "The ledger failed: disk full"),
+        ("store", "The response cache failed: disk full"),
+    ],
+)
+def test_store_that_fails_costs_a_notice_and_not_the_answer(
+    play: Callable[..., Played], hook: str, text: str
+) -> None:
+    def fail(*_: object) -> Any:
+        raise OSError("disk full")
+
+    hooks: dict[str, Any] = {hook: fail}
+    played = play(scenario(whole("Hello")), Hooks(**hooks))
+
+    assert played.response is not None
+    assert played.response.content == "Hello"
+    assert notices(played.events) == [text]
+
+
+@pytest.mark.parametrize("play", PLAYERS)
+def test_ledger_that_fails_does_not_replace_the_error_of_the_attempt(
+    play: Callable[..., Played],
+) -> None:
+    def fail(record: AttemptRecord) -> None:
+        raise ConnectionError("the ledger is on a network disk")
+
+    played = play(scenario(Answer((b"{}",), 401)), Hooks(settle=fail))
+
+    assert type(played.error).__name__ == "AuthenticationError"
+    assert len(played.requests) == 1
+
+
+def test_observer_that_fails_becomes_a_warning() -> None:
+    def fail(event: Event) -> None:
+        raise ValueError("a bug")
+
+    with pytest.warns(RuntimeWarning, match="observer of llm_client failed: ValueError"):
+        stage, response = run(UNAVAILABLE, whole("Hello"), observe=fail)
+
+    assert response.content == "Hello"
+    assert stage.played.opened == stage.played.closed == 2
+
+
+def test_interrupt_in_an_observer_is_not_kept_from_anybody() -> None:
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(whole("Hello"), observe=interrupt)
+
+
+MODELS = Answer((b'{"data": [{"id": "first"}, {"id": "second"}]}',))
+
+
+@pytest.mark.parametrize("play", [play_sync, play_async], ids=["sync", "async"])
+def test_error_answer_of_a_megabyte_is_read_no_further(play: Callable[..., Played]) -> None:
+    flood = Answer((b"x" * (1 << 20), Wait(1e9)), 400)
+
+    played = play(scenario(flood))
+
+    assert type(played.error).__name__ == "ValidationError"
+    assert played.opened == played.closed == 1
+
+
+def test_target_without_a_model_takes_the_first_that_is_listed() -> None:
+    stage, response = run(MODELS, whole("Hello"), route=[target(model="")])
+
+    lookup, call = stage.played.requests
+    assert (lookup.method, lookup.url) == ("GET", "http://p0.test/v1/models")
+    assert json.loads(call.body or b"")["model"] == "first"
+    assert response.attempts == 1
+
+
+def test_target_without_a_model_is_asked_once_for_all_retries() -> None:
+    stage, response = run(MODELS, UNAVAILABLE, whole("Hello"), route=[target(model="")])
+
+    assert [request.method for request in stage.played.requests] == ["GET", "POST", "POST"]
+    assert response.retry_count == 1
+
+
+def test_target_without_a_model_that_is_down_falls_back() -> None:
+    stage, response = run(Refused(), whole("Hello"), route=[target(model=""), target(1)])
+
+    assert response.fallback_provider == "p1"
+    assert len(stage.played.requests) == 2
+
+
+def test_fallback_without_a_model_is_asked_for_its_first() -> None:
+    _, response = run(Refused(), MODELS, whole("Hello"), route=[target(), target(1, model="")])
+
+    assert response.used_fallback
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [("ollama pull", "Fetch one with `ollama pull MODEL`."), ("", "Name one with `-m`.")],
+)
+def test_server_without_models_says_how_to_get_one(command: str, hint: str) -> None:
+    goal = target(model="")
+    goal = replace(goal, provider=replace(goal.provider, fetch_model_command=command))
+
+    with pytest.raises(ModelNotFoundError, match="has no models") as caught:
+        run(Answer((b'{"data": []}',)), route=[goal])
+
+    assert caught.value.hint == hint
+
+
+def test_deadline_in_the_look_up_of_the_model_says_so() -> None:
+    with pytest.raises(TimeoutError, match="deadline of 1 s ran out before the first attempt"):
+        run(Answer((Wait(5.0),)), route=[target(model="")], deadline=1.0)
+
+
+def test_look_up_of_models_that_fails_raises_the_error_of_the_provider() -> None:
+    stage = Stage(scenario(Answer((b'{"error": {"code": "invalid_api_key"}}',), 401)))
+    steps = fetch_models(target(), Deadline(None, 0.0, stage.clock))
+
+    with pytest.raises(LLMError, match="did not accept the key"):
+        sync_driver(stage).run(steps)
+    assert stage.played.opened == stage.played.closed == 1
+
+
+def test_dialect_without_a_list_of_models_is_a_configuration_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llm_client.engine.exchange.find_dialect", lambda name: object())
+
+    with pytest.raises(ConfigurationError, match="'p0' has no list of models"):
+        next(fetch_models(target(), Deadline(None, 0.0, float)))
+
+
+def test_named_model_needs_no_look_up() -> None:
+    with pytest.raises(StopIteration) as end:
+        next(choose_model(target(), Deadline(None, 0.0, float)))
+
+    assert end.value.value == target()
+
+
+def _local(start_command: str) -> Target:
+    provider = ProviderSpec(
+        "box", "http://box.test", "openai-chat", local=True, start_command=start_command
+    )
+    return Target(provider, "m", provider.base_url)
+
+
+@pytest.mark.parametrize(
+    ("goal", "hint"),
+    [
+        pytest.param(
+            _local("box serve"),
+            "Is box running? Start it with `box serve`, or set its address with `--base-url`.",
+            id="local",
+        ),
+        pytest.param(_local(""), None, id="no-command"),
+    ],
+)
+def test_refused_connection_says_how_to_start_the_server(goal: Target, hint: str | None) -> None:
+    with pytest.raises(ConnectionError) as caught:
+        run(Refused(), route=[goal])
+
+    assert caught.value.hint == hint
+
+
+SCHEMA = replace(HELLO, schema={"type": "object"})
+
+
+def test_answer_to_a_schema_is_parsed() -> None:
+    _, response = run(whole('{"ok": true}'), request=SCHEMA)
+
+    assert response.parsed == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (whole("Sure! Here it is"), "Expecting value"),
+        (whole('{"ok": tr', "length"), "cut off at the token limit"),
+    ],
+    ids=["prose", "cut-off"],
+)
+def test_answer_that_is_no_json_is_invalid_output(answer: Answer, reason: str) -> None:
+    with pytest.raises(InvalidOutputError, match=reason) as caught:
+        run(answer, request=SCHEMA)
+
+    assert caught.value.partial
+
+
+def test_tool_call_instead_of_an_answer_to_a_schema_is_not_parsed() -> None:
+    call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    body = json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+
+    _, response = run(
+        Answer((body.encode(),), headers=(("content-type", "application/json"),)), request=SCHEMA
+    )
+
+    assert response.parsed is None
+    assert response.tool_calls[0].name == "f"
+
+
+def test_record_has_latency_usage_and_the_first_token() -> None:
+    first = event({"choices": [{"delta": {"content": "a"}}]})
+    rest = sse("b").pieces
+    stage, response = run(Answer((Wait(1.5), first, Wait(0.5), *rest)))
+
+    (record,) = stage.played.records
+    assert record.time_to_first_token_ms == pytest.approx(1500)
+    assert record.latency_ms == pytest.approx(2000)
+    assert record.usage is not None
+    assert record.usage.total_tokens == 5
+    assert record.model == "m"
+    assert response.metadata == {"call_id": "call", "time_to_first_token_ms": pytest.approx(1500)}
+    assert response.latency_ms == pytest.approx(2000)
+
+
+def test_latency_of_an_answer_counts_the_retries_before_it() -> None:
+    stage, response = run(UNAVAILABLE, whole("Hello"), chance=lambda: 0.0)
+
+    assert response.latency_ms == pytest.approx(1000)
+    assert [round(record.latency_ms) for record in stage.played.records] == [0, 0]
+
+
+def test_server_that_keeps_the_connection_open_after_the_answer_is_not_waited_for() -> None:
+    stage, response = run(Answer((*sse("Hello").pieces, Wait(30.0))))
+
+    assert response.content == "Hello"
+    assert stage.clock.now == pytest.approx(100.5)
+    assert stage.played.closed == 1
+
+
+def test_connection_that_breaks_after_the_answer_does_not_matter() -> None:
+    _, response = run(Answer((*sse("Hello").pieces, Cut())))
+
+    assert response.content == "Hello"
+
+
+def test_route_without_a_target_is_a_bug_that_shows() -> None:
+    with pytest.raises(AssertionError, match="at least one target"):
+        run(route=[])

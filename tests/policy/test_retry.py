@@ -1,0 +1,214 @@
+"""Retries and fallbacks by the table of WIRE.md section 9."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from llm_client.dialects import find_dialect
+from llm_client.exceptions import (
+    AuthenticationError,
+    BudgetExceededError,
+    ConfigurationError,
+    ConnectionError,
+    ContentFilterError,
+    ContextLengthError,
+    GenerationError,
+    InvalidOutputError,
+    LLMAPIError,
+    LLMError,
+    LLMServiceError,
+    ModelNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    StreamInterruptedError,
+    TimeoutError,
+    ToolError,
+    ValidationError,
+)
+from llm_client.policy.retry import may_fall_back, retry_delay
+from llm_client.types.config import RetrySettings
+from llm_client.types.http import Head
+from llm_client.types.target import ProviderSpec, Target
+
+SETTINGS = RetrySettings()
+BUSY = LLMServiceError("busy", retryable=True)
+TARGET = Target(ProviderSpec("p", "http://p.test/v1", "openai-chat"), "m", "http://p.test/v1")
+
+
+def answer(status: int, code: str | None = None, message: str = "no", **headers: str) -> LLMError:
+    """Return the error that a provider's answer becomes."""
+    body = {"error": {"message": message, "code": code}}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return find_dialect("openai-chat").error(Head(status, named), json.dumps(body).encode(), TARGET)
+
+
+@pytest.mark.parametrize(
+    ("error", "retries", "settings", "chance", "delay"),
+    [
+        pytest.param(BUSY, 0, SETTINGS, 0.0, 1.0, id="first"),
+        pytest.param(BUSY, 1, SETTINGS, 0.0, 2.0, id="grows"),
+        pytest.param(BUSY, 2, SETTINGS, 0.0, 4.0, id="grows-on"),
+        pytest.param(BUSY, 3, SETTINGS, 0.0, None, id="used-up"),
+        pytest.param(BUSY, 0, SETTINGS, 1.0, 0.75, id="full-jitter-is-a-quarter"),
+        pytest.param(BUSY, 0, SETTINGS, 0.5, 0.875, id="half-the-jitter"),
+        pytest.param(BUSY, 0, RetrySettings(max_retries=0), 0.0, None, id="none-allowed"),
+        pytest.param(BUSY, 4, RetrySettings(max_retries=9), 0.0, 10.0, id="bounded"),
+        pytest.param(BUSY, 4, RetrySettings(max_retries=9), 1.0, 7.5, id="jitter-below-the-bound"),
+        pytest.param(BUSY, 2000, RetrySettings(max_retries=9999), 0.0, 10.0, id="huge-power"),
+        pytest.param(
+            BUSY,
+            3,
+            RetrySettings(max_retries=9, delay=0.5, exponential_base=3),
+            0.0,
+            10.0,
+            id="base",
+        ),
+        pytest.param(BUSY, 1, RetrySettings(delay=0.0), 0.3, 0.0, id="no-pause"),
+        pytest.param(BUSY, 1, RetrySettings(delay=-1.0), 0.3, 0.0, id="negative-is-no-pause"),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=7.0), 0, SETTINGS, 1.0, 7.0, id="asked-for"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=0.0), 0, SETTINGS, 1.0, 0.0, id="asked-for-0"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=120.0), 0, SETTINGS, 1.0, 120.0, id="at-cap"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=120.5), 0, SETTINGS, 0.0, None, id="over-cap"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=math.inf), 0, SETTINGS, 0.0, None, id="inf"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=math.nan), 0, SETTINGS, 0.0, 1.0, id="nan"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=-3.0), 0, SETTINGS, 0.0, 1.0, id="negative"
+        ),
+        pytest.param(
+            RateLimitError(retryable=True, retry_after=1.0),
+            3,
+            SETTINGS,
+            0.0,
+            None,
+            id="asked-too-often",
+        ),
+    ],
+)
+def test_retry_delay(
+    error: LLMError, retries: int, settings: RetrySettings, chance: float, delay: float | None
+) -> None:
+    assert retry_delay(error, retries, settings, chance) == delay
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retried"),
+    [
+        pytest.param(ConnectionError("reset"), True, id="connection"),
+        pytest.param(ConnectionError("refused", refused=True), False, id="refused"),
+        pytest.param(TimeoutError("silent"), True, id="timeout"),
+        pytest.param(StreamInterruptedError("cut"), True, id="cut-stream"),
+        pytest.param(ContentFilterError("withheld"), False, id="content-filter"),
+        pytest.param(InvalidOutputError("no JSON"), False, id="invalid-output"),
+        pytest.param(GenerationError("odd"), False, id="generation"),
+        pytest.param(ConfigurationError("no key"), False, id="configuration"),
+        pytest.param(BudgetExceededError("poor"), False, id="budget"),
+        pytest.param(ToolError("tool"), False, id="tool"),
+        pytest.param(LLMAPIError("odd"), False, id="api-error-not-marked"),
+    ],
+)
+def test_error_of_our_own_is_retried_or_not(error: LLMError, is_retried: bool) -> None:
+    assert (retry_delay(error, 0, SETTINGS, 0.0) is not None) == is_retried
+
+
+@pytest.mark.parametrize(
+    ("error", "delay"),
+    [
+        pytest.param(answer(408), 1.0, id="408"),
+        pytest.param(answer(409), 1.0, id="409"),
+        pytest.param(answer(429), 1.0, id="429"),
+        pytest.param(answer(500), 1.0, id="500"),
+        pytest.param(answer(502), 1.0, id="502"),
+        pytest.param(answer(503), 1.0, id="503"),
+        pytest.param(answer(504), 1.0, id="504"),
+        pytest.param(answer(529), 1.0, id="529"),
+        pytest.param(answer(501), None, id="501"),
+        pytest.param(answer(400), None, id="400"),
+        pytest.param(answer(401), None, id="401"),
+        pytest.param(answer(402), None, id="402"),
+        pytest.param(answer(403), None, id="403"),
+        pytest.param(answer(404), None, id="404"),
+        pytest.param(answer(422), None, id="422"),
+        pytest.param(answer(429, "insufficient_quota"), None, id="insufficient-quota"),
+        pytest.param(answer(429, "billing_hard_limit_reached"), None, id="billing"),
+        pytest.param(answer(400, "context_length_exceeded"), None, id="context-length"),
+        pytest.param(answer(400, "content_filter"), None, id="content-filter"),
+        pytest.param(answer(400, "rate_limit_exceeded"), 1.0, id="in-band-rate-limit"),
+        pytest.param(answer(400, "overloaded"), 1.0, id="in-band-overloaded"),
+        pytest.param(answer(503, x_should_retry="false"), None, id="told-not-to"),
+        pytest.param(answer(418, x_should_retry="true"), 1.0, id="told-to"),
+        pytest.param(
+            answer(429, "insufficient_quota", x_should_retry="true"), None, id="permanent-wins"
+        ),
+        pytest.param(answer(503, retry_after="2.5"), 2.5, id="retry-after"),
+        pytest.param(answer(503, retry_after_ms="1500", retry_after="9"), 1.5, id="ms-wins"),
+        pytest.param(
+            answer(
+                429,
+                date="Fri, 20 Nov 2026 10:00:00 GMT",
+                retry_after="Fri, 20 Nov 2026 10:00:30 GMT",
+            ),
+            30.0,
+            id="http-date",
+        ),
+        pytest.param(answer(429, retry_after="nan"), 1.0, id="nan-is-ignored"),
+        pytest.param(answer(429, retry_after="inf"), 1.0, id="infinity-is-ignored"),
+        pytest.param(answer(429, retry_after="-5"), 1.0, id="negative-is-ignored"),
+        pytest.param(answer(429, retry_after="soon"), 1.0, id="nonsense-is-ignored"),
+        pytest.param(answer(429, retry_after="3600"), None, id="over-the-cap"),
+    ],
+)
+def test_answer_is_retried_when_and_only_when_it_may_help(
+    error: LLMError, delay: float | None
+) -> None:
+    assert retry_delay(error, 0, SETTINGS, 0.0) == delay
+
+
+def test_delay_over_the_cap_stays_on_the_error_for_the_caller() -> None:
+    error = answer(429, retry_after="3600")
+
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == 3600
+
+
+@pytest.mark.parametrize(
+    ("error", "may"),
+    [
+        (AuthenticationError(), True),
+        (ModelNotFoundError(), True),
+        (ContextLengthError(), True),
+        (RateLimitError(), True),
+        (QuotaExceededError(), True),
+        (LLMServiceError(), True),
+        (LLMAPIError(), True),
+        (ConnectionError(), True),
+        (ConnectionError(refused=True), True),
+        (TimeoutError(), True),
+        (StreamInterruptedError(), True),
+        (ConfigurationError(), True),
+        (ValidationError(), False),
+        (ContentFilterError(), False),
+        (InvalidOutputError(), False),
+        (GenerationError(), False),
+        (BudgetExceededError(), False),
+        (ToolError(), False),
+        (LLMError(), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, LLMError) else "",
+)
+def test_other_target_may_take_over_where_it_could_succeed(error: LLMError, may: bool) -> None:
+    assert may_fall_back(error) is may
