@@ -10,6 +10,7 @@ from io import BytesIO
 from .._version import __version__
 from ..exceptions import ValidationError
 from ..types.http import HttpRequest, Timeouts
+from ..types.long_text import LongText
 from ..types.target import Target
 
 __all__ = ["json_request"]
@@ -78,6 +79,8 @@ def _utf8(text: str) -> bytes:
 def _has_long_text(value: object) -> bool:
     if isinstance(value, str):
         return len(value) > _LONG_TEXT
+    if isinstance(value, LongText):
+        return True
     if isinstance(value, dict):
         return any(map(_has_long_text, value.values()))
     return isinstance(value, list | tuple) and any(map(_has_long_text, value))
@@ -91,6 +94,11 @@ def _pieces(value: object) -> Iterator[str]:
         yield '"'
         for start in range(0, len(value), _LONG_TEXT):
             yield _JSON.encode(value[start : start + _LONG_TEXT])[1:-1]
+        yield '"'
+    elif isinstance(value, LongText):
+        yield '"'
+        for piece in value.pieces:
+            yield _JSON.encode(piece.decode())[1:-1]
         yield '"'
     elif isinstance(value, dict):
         separator = "{"

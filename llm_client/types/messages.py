@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..exceptions import ValidationError
+from .long_text import LongText
 
 __all__ = ["Message", "Role", "Tool", "ToolCall"]
 
@@ -68,7 +69,7 @@ class Message:
     """One turn of a conversation."""
 
     role: Role
-    content: str = ""
+    content: str | LongText = ""
     name: str | None = None
     """Who speaks, where a provider distinguishes several users."""
     tool_call_id: str | None = None

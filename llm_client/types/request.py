@@ -73,7 +73,7 @@ class LLMRequest:
         _check_range("top_p", self.top_p, 0.0, 1.0)
         if self.max_tokens is not None:
             _check_count("max_tokens", self.max_tokens)
-        if not any(m.content.strip() or m.tool_calls for m in self.messages if m.role != "system"):
+        if not any(_says_something(m) for m in self.messages if m.role != "system"):
             raise ValidationError(
                 "The prompt is empty: there is nothing to send.",
                 hint='Give some text: `llm-client generate "your question"`.',
@@ -101,6 +101,11 @@ class LLMRequest:
         if system:
             messages = (Message("system", system), *messages)
         return cls(messages=messages, **values)
+
+
+def _says_something(message: Message) -> bool:
+    content = message.content
+    return bool(message.tool_calls) or (bool(content) and not content.isspace())
 
 
 Prompt: TypeAlias = (
