@@ -45,6 +45,7 @@ $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'llm_client needs Python 3.11 or later; choose one: PYTHON=python3.13 make'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.venv pyproject.toml

@@ -39,6 +39,8 @@ class Environment:
         stdin: TextIO | None = sys.stdin
         stdout: TextIO | None = sys.stdout
         stderr: TextIO | None = sys.stderr
+        if stdin is None or stdout is None or stderr is None:
+            _occupy_standard_descriptors()
         return cls(
             stdin=stdin.buffer if stdin is not None else None,
             stdin_is_terminal=_is_terminal(stdin),
@@ -71,6 +73,13 @@ class Environment:
             self.stderr.flush()
         except (OSError, ValueError):
             return
+
+
+def _occupy_standard_descriptors() -> None:
+    """Keep the numbers 0 to 2 from becoming a socket, which a stray write would then reach."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(descriptor)
 
 
 def _nowhere() -> TextIO:

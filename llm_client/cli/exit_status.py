@@ -1,4 +1,4 @@
-"""Which exit status an error means, and how an error is shown."""
+"""Which exit status an error means, and which JSON object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from ..exceptions import (
     ValidationError,
 )
 
-__all__ = ["ExitStatus", "UsageError", "error_object", "exit_status"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "ExitStatus",
+    "Interrupted",
+    "OutputError",
+    "UsageError",
+    "error_object",
+    "exit_status",
+]
 
 SCHEMA_VERSION = 1
 """Of every JSON object that the program prints; it grows when a field changes its meaning."""
@@ -42,6 +50,18 @@ class ExitStatus(IntEnum):
 
 class UsageError(LLMError):
     """The command line asks for something that makes no sense."""
+
+
+class OutputError(LLMError):
+    """The answer cannot be written where it should go."""
+
+
+class Interrupted(LLMError):
+    """Ctrl-C, or a signal that ends the program."""
+
+    def __init__(self, message: str, *, partial: str = "", status: int) -> None:
+        super().__init__(message, partial=partial)
+        self.status = status
 
 
 def exit_status(error: LLMError) -> ExitStatus:

@@ -6,27 +6,43 @@ a sink of `output`, and what is said meanwhile is `progress`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..exceptions import LLMError, ModelNotFoundError
 from ..types.config import LLMConfig
-from ..types.request import RequestOptions
+from ..types.request import Prompt, RequestOptions
 from ..types.response import LLMResponse
+from .destination import names_stdout, open_destination
 from .environment import Environment
-from .exit_status import ExitStatus, UsageError, error_object, exit_status
-from .output import EventSink, ObjectSink, PipeSink, Sink, TerminalSink, WholeSink, write_json
+from .exit_status import ExitStatus, Interrupted, OutputError, error_object, exit_status
+from .masking import masked_address
+from .output import (
+    EventSink,
+    ObjectSink,
+    PipeSink,
+    PlainSink,
+    Sink,
+    TerminalSink,
+    WholeSink,
+    write_json,
+)
 from .progress import Progress, usage_line
 from .prompt_input import build_prompt
-from .render.sanitize import neutralise
+from .reasoning import ReasoningNotes
+from .signals import Terminated, termination_raises
 
 if TYPE_CHECKING:
     from ..client import LLMClient
 
 __all__ = ["Generate", "run_generate"]
+
+_LIMIT_FIELDS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict", "num_predict"}
+)
+"""Names of the field that bounds an answer, in the request of one provider or another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,83 +69,157 @@ def run_generate(command: Generate, environment: Environment) -> int:
     """Run the command; return its exit status."""
     progress = Progress(environment, quiet=command.quiet, verbose=command.verbose)
     try:
-        return _generate(command, environment, progress)
-    except LLMError as error:
-        progress.arrived()
-        _report(error, command, environment)
-        return exit_status(error)
-    except KeyboardInterrupt:
-        progress.arrived()
-        progress.say("Interrupted.")
-        return ExitStatus.INTERRUPTED
+        with termination_raises(), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: progress.say(f"Warning: {message}")
+            return _reported(command, environment, progress)
     except BrokenPipeError:
         progress.arrived()
-        _silence(environment)
         return ExitStatus.BROKEN_PIPE
 
 
-def _generate(command: Generate, environment: Environment, progress: Progress) -> int:
-    prompt = build_prompt(
-        command.words, command.files, read_stdin=command.read_stdin, environment=environment
-    )
-    from ..client import LLMClient
+def _reported(command: Generate, environment: Environment, progress: Progress) -> int:
+    """Run the command; tell what went wrong.
 
-    with LLMClient(
-        command.config, config_path=command.config_path, observe=progress, **command.request
-    ) as client:
-        target = client.target
-        if client.reason:
-            progress.explain(f"Using {target.spec}: {client.reason}.")
-        if command.dry_run:
-            _print_request(client, prompt, environment)
-            return ExitStatus.ANSWERED
-        with _destination(command, environment) as stream:
-            sink = _choose_sink(command, environment, stream)
-            try:
-                response = _ask(client, prompt, command, sink, progress)
-            except ModelNotFoundError as error:
-                _suggest_models(error, client)
-                raise
-    return _judge(response, command, sink, progress)
+    Raises:
+        BrokenPipeError: nobody reads the answer any more, which is to be left unsaid.
+    """
+    try:
+        return _generate(command, environment, progress)
+    except Interrupted as error:
+        progress.arrived()
+        progress.say(error.message)
+        if command.json:
+            write_json(environment.stdout.buffer, error_object(error))
+        return error.status
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        from .report import report, understood
+
+        progress.arrived()
+        failure = understood(error)
+        # Where the answer does not go, an object about it does not go either.
+        json = command.json and not isinstance(failure, OutputError)
+        report(failure, environment, json=json, debug=command.debug)
+        return exit_status(failure)
+
+
+def _generate(command: Generate, environment: Environment, progress: Progress) -> int:
+    try:
+        prompt = build_prompt(
+            command.words,
+            command.files,
+            read_stdin=command.read_stdin,
+            environment=environment,
+            say=progress.say,
+        )
+        from ..client import LLMClient
+        from ..types.messages import Message
+
+        asked = prompt if isinstance(prompt, str) else Message("user", prompt)
+        with LLMClient(
+            command.config, config_path=command.config_path, observe=progress, **command.request
+        ) as client:
+            if client.reason:
+                progress.explain(f"Using {client.target.spec}: {client.reason}.")
+            if command.dry_run:
+                _print_request(client, asked, environment, progress)
+                return ExitStatus.ANSWERED
+            return _answer(client, asked, command, environment, progress)
+    except KeyboardInterrupt as interrupt:
+        raise _interrupted(interrupt) from None
+
+
+def _answer(
+    client: LLMClient,
+    prompt: Prompt,
+    command: Generate,
+    environment: Environment,
+    progress: Progress,
+) -> int:
+    with open_destination(command.output, environment) as stream:
+        sink = _choose_sink(command, environment, stream)
+        if isinstance(sink, TerminalSink) and not environment.is_dumb:
+            _prepare_drawing()
+        reasoning = ReasoningNotes(environment, quiet=command.quiet or command.json)
+        try:
+            response = _ask(client, prompt, command, sink, progress, reasoning)
+        except ModelNotFoundError as error:
+            _suggest_models(error, client)
+            raise
+    return _judge(response, client, command, sink, progress)
 
 
 def _ask(
-    client: LLMClient, prompt: str, command: Generate, sink: Sink, progress: Progress
+    client: LLMClient,
+    prompt: Prompt,
+    command: Generate,
+    sink: Sink,
+    progress: Progress,
+    reasoning: ReasoningNotes,
 ) -> LLMResponse:
     """Ask, and feed the sink; whatever happens, what was shown is left tidy."""
+    # A spinner goes on while nothing can be seen.
+    seen = names_stdout(command.output) and not isinstance(sink, WholeSink | ObjectSink)
+    apart = not isinstance(_innermost(sink), TerminalSink)
     progress.wait_for(client.target.spec)
-    whole = command.stream is False
+    texts: list[str] = []
     try:
-        if whole:
+        if command.stream is False:
             response = client.generate(prompt)
-            progress.arrived()
+            if apart and response.reasoning:
+                progress.arrived()
+                reasoning.write(response.reasoning)
         else:
             with client.stream(prompt) as stream:
                 for chunk in stream:
-                    if chunk.delta or chunk.reasoning:
+                    if chunk.reasoning and apart:
                         progress.arrived()
+                        reasoning.write(chunk.reasoning)
+                    if chunk.delta:
+                        reasoning.end()
+                        if command.json:
+                            texts.append(chunk.delta)
+                    if seen and (chunk.delta or chunk.reasoning):
+                        progress.arrived()
+                        progress.hold()
                     sink.chunk(chunk)
                 response = stream.response
+        reasoning.end()
+        progress.arrived()
+        sink.finish(response)
     except BrokenPipeError:
         raise
-    except BaseException:
+    except BaseException as error:
+        reasoning.end()
         progress.arrived()
-        sink.interrupt()
+        if not isinstance(error, OSError) or isinstance(error, LLMError):
+            sink.interrupt()
+        if isinstance(error, KeyboardInterrupt):
+            raise _interrupted(error, "".join(texts)) from None
         raise
-    progress.arrived()
-    sink.finish(response)
+    finally:
+        progress.release()
     return response
+
+
+def _interrupted(error: KeyboardInterrupt, partial: str = "") -> Interrupted:
+    if isinstance(error, Terminated):
+        return Interrupted("Terminated.", partial=partial, status=error.status)
+    return Interrupted("Interrupted.", partial=partial, status=ExitStatus.INTERRUPTED)
 
 
 def _choose_sink(command: Generate, environment: Environment, stream: BinaryIO) -> Sink:
     if command.json:
         return EventSink(stream) if command.stream else ObjectSink(stream)
     sink: Sink
-    if command.output is None and environment.stdout_is_terminal and not command.extract:
-        import gc
+    if names_stdout(command.output) and environment.stdout_is_terminal:
+        sink = PlainSink(environment.stdout) if command.extract else TerminalSink(environment)
+    elif stream.isatty():
+        import io
 
-        gc.enable()  # drawing makes reference cycles, and an answer can be long
-        sink = TerminalSink(environment)
+        # `-o /dev/tty`: a model must not drive this terminal either.
+        sink = PlainSink(io.TextIOWrapper(stream, encoding="utf-8", errors="replace"))
     else:
         sink = PipeSink(stream)
     if command.extract or command.stream is False:
@@ -137,105 +227,84 @@ def _choose_sink(command: Generate, environment: Environment, stream: BinaryIO) 
     return sink
 
 
-@contextmanager
-def _destination(command: Generate, environment: Environment) -> Iterator[BinaryIO]:
-    """Open where the answer goes. A file appears under its name only when it is complete."""
-    if command.output is None:
-        yield environment.stdout.buffer
-        return
-    path = command.output.expanduser()
-    if path.is_dir():
-        raise UsageError(f"{str(path)!r} is a directory: the answer needs a file.")
-    if path.exists() and not path.is_file():
-        with path.open("wb") as device:
-            yield device
-        return
-    partial = path.with_name(path.name + ".partial")
-    try:
-        file = partial.open("wb")
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write to {str(path)!r}: {error.strerror}. Nothing was sent."
-        ) from None
-    try:
-        with file:
-            yield file
-    except BaseException:
-        if partial.stat().st_size:
-            environment.note(f"What had arrived is in {str(partial)!r}.")
-        else:
-            partial.unlink()
-        raise
-    partial.replace(path)
+def _innermost(sink: Sink) -> Sink:
+    return sink.inner if isinstance(sink, WholeSink) else sink
 
 
-def _judge(response: LLMResponse, command: Generate, sink: Sink, progress: Progress) -> ExitStatus:
+def _prepare_drawing() -> None:
+    """Get ready for an answer on a terminal, without making its request wait."""
+    import gc
+
+    from ..engine.transport import sessions  # noqa: F401  the request needs it first
+    from .import_ahead import import_ahead
+
+    gc.enable()  # drawing makes reference cycles, and an answer can be long
+    import_ahead("llm_client.cli.render.markdown")
+
+
+def _judge(
+    response: LLMResponse, client: LLMClient, command: Generate, sink: Sink, progress: Progress
+) -> ExitStatus:
     """Return whether the answer is what was asked for, and say why not."""
     progress.explain(usage_line(response))
     if isinstance(sink, WholeSink) and not sink.found_code:
         progress.say("The answer has no fenced code: printed as it is.")
-    if response.finish_reason == "length" and "max_tokens" not in command.request:
-        progress.say(
+    if response.finish_reason == "length" and not _is_limited(client):
+        progress.warn(
             "The answer is not complete: the model reached its limit of tokens. "
             "Allow more with `--max-tokens`."
         )
         return ExitStatus.INCOMPLETE
     if not response.content and not response.tool_calls:
-        progress.say("The model answered with nothing.")
+        progress.warn("The model answered with nothing.")
         return ExitStatus.INCOMPLETE
     return ExitStatus.ANSWERED
 
 
-def _print_request(client: LLMClient, prompt: str, environment: Environment) -> None:
+def _is_limited(client: LLMClient) -> bool:
+    """Return whether requests of this client bound the answer: by flag, configuration or option."""
+    body = _body(client, "?")
+    options = body.get("options")
+    return not _LIMIT_FIELDS.isdisjoint(body) or (
+        isinstance(options, dict) and not _LIMIT_FIELDS.isdisjoint(options)
+    )
+
+
+def _body(client: LLMClient, prompt: Prompt) -> dict[str, Any]:
     import json
 
+    body: dict[str, Any] = json.loads(client.preview(prompt).body or b"{}")
+    return body
+
+
+def _print_request(
+    client: LLMClient, prompt: Prompt, environment: Environment, progress: Progress
+) -> None:
     request = client.preview(prompt)
     shown = {
         "method": request.method,
-        "url": request.url,
+        "url": masked_address(request.url),
         "headers": request.shown_headers(),
-        "body": json.loads(request.body or b"null"),
+        "body": _body(client, prompt),
     }
-    text = json.dumps(shown, indent=2, ensure_ascii=False)
-    environment.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
-    environment.stdout.buffer.flush()
+    write_json(environment.stdout.buffer, shown, indent=2)
+    if not client.target.model:
+        progress.say("No model is named: the first of the server's list will be asked.")
 
 
 def _suggest_models(error: ModelNotFoundError, client: LLMClient) -> None:
     """Put the nearest models that there are into the hint."""
     from difflib import get_close_matches
 
+    target = client.target
+    if error.provider not in {None, target.provider.name}:
+        return  # a fallback's: the list would be another provider's
     try:
         known = [model.id for model in client.list_models(use_cache=False)]
     except LLMError:
         return
-    near = get_close_matches(client.target.model, known, n=3, cutoff=0.4)
+    near = get_close_matches(error.model or target.model, known, n=3, cutoff=0.4)
     if near:
         error.hint = f"Did you mean {' or '.join(map(repr, near))}?"
     elif known:
         error.hint = f"It has: {', '.join(known[:10])}{'…' if len(known) > 10 else ''}."
-
-
-def _report(error: LLMError, command: Generate, environment: Environment) -> None:
-    if command.debug:
-        import traceback
-
-        environment.note(traceback.format_exc().rstrip())
-    if command.json:
-        write_json(environment.stdout.buffer, error_object(error))
-    color = environment.colored(environment.stderr_is_terminal)
-    label = "\x1b[1;31merror:\x1b[0m" if color else "error:"
-    environment.note(f"{label} {neutralise(error.message)}")
-    if error.hint:
-        environment.note(f"  {neutralise(error.hint)}")
-
-
-def _silence(environment: Environment) -> None:
-    """Point stdout nowhere, so that flushing it at exit does not fail again."""
-    import os
-
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, environment.stdout.fileno())
-    except (OSError, ValueError):
-        return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,8 +37,14 @@ __all__ = [
     "TopP",
     "Verbose",
     "Words",
+    "checked_color",
+    "checked_seconds",
     "parse_options",
 ]
+
+_COLORS = ("auto", "always", "never")
+_MOST_SECONDS = 1_000_000.0
+"""Eleven days. The system's own waits overflow at twice that."""
 
 
 def _option(*names: str, help: str, **more: Any) -> Any:
@@ -50,7 +56,13 @@ Words = Annotated[
     typer.Argument(help="The prompt; quotes are not needed. `-` names standard input."),
 ]
 Provider = Annotated[
-    str | None, _option("--provider", "-p", help="Who answers: ollama, openai, embedded…")
+    str | None,
+    _option(
+        "--provider",
+        "-p",
+        help="Who answers: ollama, openai, embedded…",
+        autocompletion=lambda incomplete: _starting(incomplete, _providers()),
+    ),
 ]
 Model = Annotated[
     str | None, _option("--model", "-m", help="PROVIDER/MODEL, or MODEL with -p or -u.")
@@ -58,9 +70,15 @@ Model = Annotated[
 BaseUrl = Annotated[
     str | None, _option("--base-url", "-u", help="Address of an OpenAI-compatible server.")
 ]
-Temperature = Annotated[float | None, _option("--temperature", "-t", help="0 to 2.")]
-TopP = Annotated[float | None, _option("--top-p", help="0 to 1.")]
-MaxTokens = Annotated[int | None, _option("--max-tokens", help="Bound the answer.")]
+Temperature = Annotated[
+    float | None, _option("--temperature", "-t", help="How freely words are chosen, 0 to 2.")
+]
+TopP = Annotated[
+    float | None, _option("--top-p", help="Share of likely words to choose from, 0 to 1.")
+]
+MaxTokens = Annotated[
+    int | None, _option("--max-tokens", help="The most tokens the answer may have.")
+]
 Stop = Annotated[list[str] | None, _option("--stop", help="Text that ends the answer; repeat.")]
 Seed = Annotated[int | None, _option("--seed", help="For answers that can be repeated.")]
 Timeout = Annotated[
@@ -77,7 +95,9 @@ Files = Annotated[
     list[str] | None,
     _option("--file", "-f", help="Add a text file as a named block; repeat. `-` is stdin."),
 ]
-OutputFile = Annotated[Path | None, _option("--output", "-o", help="Write the answer to a file.")]
+OutputFile = Annotated[
+    Path | None, _option("--output", "-o", help="Write the answer to a file; - is stdout.")
+]
 Extract = Annotated[
     bool, _option("--extract", "-x", help="Print only the code of the first fenced block.")
 ]
@@ -100,7 +120,49 @@ ConfigPath = Annotated[Path | None, _option("--config", help="Another configurat
 Verbose = Annotated[bool, _option("--verbose", "-v", help="Say what is chosen, and what it took.")]
 Quiet = Annotated[bool, _option("--quiet", "-q", help="Say nothing but errors on stderr.")]
 Debug = Annotated[bool, _option("--debug", help="Show the traceback of an error.")]
-Color = Annotated[str, _option("--color", help="auto, always or never.", metavar="WHEN")]
+Color = Annotated[
+    str,
+    _option(
+        "--color",
+        help="auto, always or never.",
+        metavar="WHEN",
+        autocompletion=lambda incomplete: _starting(incomplete, _COLORS),
+    ),
+]
+
+
+def _providers() -> Iterable[str]:
+    from ..providers.catalog import CATALOG
+
+    return CATALOG
+
+
+def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def checked_color(color: str) -> str:
+    """Return a value of `--color`.
+
+    Raises:
+        UsageError: there is no such value.
+    """
+    if color not in _COLORS:
+        raise UsageError(f"--color {color!r} is not auto, always or never.")
+    return color
+
+
+def checked_seconds(name: str, seconds: float | None) -> float | None:
+    """Return a number of seconds that a wait can have.
+
+    Raises:
+        UsageError: it is not more than 0, or no number.
+    """
+    if seconds is not None and not 0 < seconds <= _MOST_SECONDS:
+        raise UsageError(
+            f"{name} {seconds:g} is out of range: more than 0, at most {_MOST_SECONDS:.0f} seconds."
+        )
+    return seconds
 
 
 def parse_options(pairs: list[str] | None) -> dict[str, Any]:
@@ -109,6 +171,8 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
     Raises:
         UsageError: a pair without `=`.
     """
+    import json
+
     options: dict[str, Any] = {}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")

@@ -11,21 +11,27 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 
 from ..types.response import LLMResponse, StreamChunk
 from .environment import Environment
 from .exit_status import SCHEMA_VERSION
 
+if TYPE_CHECKING:
+    from .render.markdown import MarkdownStream
+    from .render.plain import PlainTerminal
+
 __all__ = [
     "EventSink",
     "ObjectSink",
     "PipeSink",
+    "PlainSink",
     "Sink",
     "TerminalSink",
     "WholeSink",
     "extract_code",
     "response_object",
+    "write_json",
 ]
 
 
@@ -74,20 +80,19 @@ class PipeSink:
 
 
 class TerminalSink:
-    """Text for a human: Markdown while it streams, or plain where the terminal is dumb."""
+    """Text for a human: Markdown while it streams, or plain where the terminal is dumb.
+
+    What draws Markdown is imported with the first chunk: see `import_ahead`.
+    """
 
     def __init__(self, environment: Environment) -> None:
-        if environment.is_dumb:
-            from .render.plain import PlainTerminal
-
-            self._view: Any = PlainTerminal(environment.stdout)
-        else:
-            from .render.markdown import MarkdownStream
-
-            self._view = MarkdownStream(environment.stdout, color=environment.colored(True))
+        self._environment = environment
+        self._view: PlainTerminal | MarkdownStream | None = None
 
     def chunk(self, chunk: StreamChunk) -> None:
         """Draw a chunk."""
+        if self._view is None:
+            self._view = _view(self._environment)
         if chunk.reasoning:
             self._view.reasoning(chunk.reasoning)
         if chunk.delta:
@@ -95,10 +100,43 @@ class TerminalSink:
 
     def finish(self, response: LLMResponse) -> None:
         """Draw what is left."""
-        self._view.finish()
+        if self._view is not None:
+            self._view.finish()
 
     def interrupt(self) -> None:
         """Leave what is there, the cursor on a fresh line."""
+        if self._view is not None:
+            self._view.interrupt()
+
+
+def _view(environment: Environment) -> PlainTerminal | MarkdownStream:
+    if environment.is_dumb:
+        from .render.plain import PlainTerminal
+
+        return PlainTerminal(environment.stdout)
+    from .render.markdown import MarkdownStream
+
+    return MarkdownStream(environment.stdout, color=environment.colored(True))
+
+
+class PlainSink:
+    """The answer as plain text on a terminal: nothing is drawn, and nothing reaches it raw."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from .render.plain import PlainTerminal
+
+        self._view = PlainTerminal(stream)
+
+    def chunk(self, chunk: StreamChunk) -> None:
+        """Write the text of a chunk."""
+        self._view.write(chunk.delta)
+
+    def finish(self, response: LLMResponse) -> None:
+        """End the line that was begun."""
+        self._view.finish()
+
+    def interrupt(self) -> None:
+        """End the line that was begun."""
         self._view.interrupt()
 
 
@@ -106,7 +144,8 @@ class WholeSink:
     """Hands the whole text on at the end: for `--extract` and a terminal without streaming."""
 
     def __init__(self, sink: Sink, *, extract: bool) -> None:
-        self._sink = sink
+        self.inner = sink
+        """Where the text goes in the end."""
         self._extract = extract
         self.found_code = True
         """False when the answer had no fenced block and went through as it was."""
@@ -122,8 +161,8 @@ class WholeSink:
             code = extract_code(text)
             self.found_code = code is not None
             text = text if code is None else code
-        self._sink.chunk(StreamChunk(text, reasoning))
-        self._sink.finish(response)
+        self.inner.chunk(StreamChunk(text, reasoning))
+        self.inner.finish(response)
 
     def interrupt(self) -> None:
         """Hand nothing on: half a block of code is not what was asked for."""
@@ -169,11 +208,16 @@ class EventSink:
         """Write nothing: the caller writes the error."""
 
 
-def write_json(stream: BinaryIO, value: Mapping[str, Any]) -> None:
-    """Write an object on a line of its own."""
-    text = json.dumps(value, ensure_ascii=False)
+def write_json(stream: BinaryIO, value: Mapping[str, Any], *, indent: int | None = None) -> None:
+    """Write an object on a line of its own, or indented on several."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # JSON escapes only the controls below space. Some terminals obey those from DEL to U+009F.
+    text = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     stream.write(text.encode("utf-8", "replace") + b"\n")
     stream.flush()
+
+
+_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 def response_object(response: LLMResponse) -> dict[str, Any]:

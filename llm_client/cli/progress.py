@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -9,11 +10,13 @@ from ..exceptions import LLMError
 from ..types.events import AttemptRecord, Event, FallingBack, Notice, Retrying
 from ..types.response import LLMResponse
 from .environment import Environment
+from .masking import masked_address
 from .render.sanitize import neutralise
 
 __all__ = ["Progress", "Spinner", "usage_line"]
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_FRAMES = "|/-\\"
 _FRAME_SECONDS = 0.1
 _PATIENCE_SECONDS = 0.4
 """A quick answer should not flash a spinner."""
@@ -26,6 +29,8 @@ class Spinner:
     def __init__(self, environment: Environment, text: str) -> None:
         self._environment = environment
         self._text = text
+        encoding = getattr(environment.stderr, "encoding", None) or "ascii"
+        self._frames = _FRAMES if encoding.lower().startswith("utf") else _ASCII_FRAMES
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._shown = False
@@ -36,10 +41,15 @@ class Spinner:
         """Stop and leave no trace. Idempotent."""
         self._stopped.set()
         with self._lock:
-            self.clear()
+            self._clear()
 
-    def clear(self) -> None:
-        """Erase the line, so that something else can be written."""
+    def say(self, text: str) -> None:
+        """Print a line above."""
+        with self._lock:
+            self._clear()
+            self._environment.note(text)
+
+    def _clear(self) -> None:
         if self._shown:
             self._shown = False
             self._put(_ERASE)
@@ -53,12 +63,22 @@ class Spinner:
             with self._lock:
                 if self._stopped.is_set():
                     return
-                seconds = int(time.monotonic() - began)
-                self._put(f"{_ERASE}{_FRAMES[frame % len(_FRAMES)]} {self._text} {seconds} s")
+                self._put(_ERASE + self._line(frame, int(time.monotonic() - began)))
                 self._shown = True
             frame += 1
             if self._stopped.wait(_FRAME_SECONDS):
                 return
+
+    def _line(self, frame: int, seconds: int) -> str:
+        """Return one row: a longer one would wrap, and only its last row could be erased."""
+        try:
+            columns = os.get_terminal_size(self._environment.stderr.fileno()).columns
+        except (OSError, ValueError):
+            columns = 0
+        ending = f" {seconds} s"
+        room = (columns or 80) - len(ending) - 3
+        text = self._text if len(self._text) <= room else self._text[: max(0, room - 1)] + "…"
+        return f"{self._frames[frame % len(self._frames)]} {text}{ending}"
 
     def _put(self, text: str) -> None:
         try:
@@ -76,6 +96,7 @@ class Progress:
         self._quiet = quiet
         self._verbose = verbose
         self._spinner: Spinner | None = None
+        self._held: list[str] | None = None
 
     def wait_for(self, what: str) -> None:
         """Show that an answer is being waited for, where somebody can see it."""
@@ -89,6 +110,17 @@ class Progress:
             self._spinner.stop()
             self._spinner = None
 
+    def hold(self) -> None:
+        """Keep lines back while an answer is being shown: they would stand in its middle."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        """Print what was kept back. Idempotent."""
+        held, self._held = self._held, None
+        for text in held or ():
+            self._environment.note(text)
+
     def say(self, text: str) -> None:
         """Print a line, unless quiet."""
         if not self._quiet:
@@ -98,6 +130,10 @@ class Progress:
         """Print a line when verbose."""
         if self._verbose:
             self._print(text)
+
+    def warn(self, text: str) -> None:
+        """Print a line, quiet or not: the answer is not what it should be."""
+        self._print(text)
 
     def __call__(self, event: Event) -> None:
         """Take an event of the engine."""
@@ -111,6 +147,8 @@ class Progress:
                 self.say(f"{event.failed}: {_reason(event.error)} Going on with {event.next}.")
             case Notice():
                 self.say(event.text)
+            case AttemptRecord(outcome="ok"):
+                return  # the line about the whole answer says more
             case AttemptRecord():
                 self.explain(
                     f"{event.provider}/{event.model}: {event.outcome} after "
@@ -118,11 +156,13 @@ class Progress:
                 )
 
     def _print(self, text: str) -> None:
-        spinner = self._spinner
-        if spinner is not None:
-            with spinner._lock:
-                spinner.clear()
-        self._environment.note(neutralise(text))
+        text = neutralise(masked_address(text))
+        if self._held is not None:
+            self._held.append(text)
+        elif self._spinner is not None:
+            self._spinner.say(text)
+        else:
+            self._environment.note(text)
 
 
 def _reason(error: LLMError) -> str:

@@ -15,7 +15,7 @@ from llm_client.types.messages import Message
 from llm_client.types.request import LLMRequest
 from llm_client.types.target import Target
 
-PIECES = ("He said \"ü\"\n".encode(), b"", "🌍 \\ end".encode())
+PIECES = ('He said "ü"\n'.encode(), b"", "🌍 \\ end".encode())
 TEXT = 'He said "ü"\n🌍 \\ end'
 
 

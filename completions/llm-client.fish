@@ -1,0 +1,1 @@
+complete --command llm-client --no-files --arguments "(env _LLM_CLIENT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) llm-client)" --condition "env _LLM_CLIENT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) llm-client"

@@ -1,0 +1,38 @@
+"""Keys and passwords made unreadable in whatever the program says about itself.
+
+Masks what the environment holds, what has the shape of a key, and the user part of an address.
+It refuses to touch an answer: that belongs to the user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..types.secret import MASK, Secret, redact
+from .environment import Environment
+
+__all__ = ["known_secrets", "masked", "masked_address"]
+
+_SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET")
+
+
+def known_secrets(environment: Environment) -> list[Secret]:
+    """Return what the environment holds of keys."""
+    return [
+        Secret(value.strip())
+        for name, value in environment.environ.items()
+        if name.upper().endswith(_SECRET_ENDINGS) and value.strip()
+    ]
+
+
+def masked(text: str, secrets: Iterable[Secret]) -> str:
+    """Return a text fit to be shown."""
+    return masked_address(redact(text, secrets))
+
+
+def masked_address(text: str) -> str:
+    """Return a text without the `user:password@` of the addresses in it."""
+    if "@" not in text:
+        return text
+    return re.sub(r"(?<=://)[^/\s@]+(?=@)", MASK, text)

@@ -1,0 +1,82 @@
+"""How a failure is told: a line, the next thing to do, and for programs a JSON object.
+
+No traceback unless it is asked for, and no key anywhere: neither in the messages of libraries nor
+in a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..exceptions import (
+    ConnectionError,
+    LLMError,
+    QuotaExceededError,
+    RateLimitError,
+    TimeoutError,
+)
+from ..types.secret import Secret
+from .environment import Environment
+from .exit_status import OutputError, error_object
+from .masking import known_secrets, masked
+from .output import write_json
+from .render.sanitize import neutralise
+
+__all__ = ["report", "understood"]
+
+
+def report(error: LLMError, environment: Environment, *, json: bool, debug: bool) -> None:
+    """Tell an error on stderr, and as an object on stdout when answers are objects.
+
+    Call it where the error is being handled: `debug` shows the traceback of that.
+    """
+    secrets = known_secrets(environment)
+    if debug:
+        import traceback
+
+        environment.note(neutralise(masked(traceback.format_exc().rstrip(), secrets)))
+    color = environment.colored(environment.stderr_is_terminal)
+    label = "\x1b[1;31merror:\x1b[0m" if color else "error:"
+    environment.note(f"{label} {_shown(error.message, secrets)}")
+    error.hint = error.hint or _next_step(error)
+    if error.hint:
+        environment.note("  " + _shown(error.hint, secrets).replace("\n", "\n  "))
+    if json:
+        shown = error_object(error)
+        shown["error"] |= {
+            name: masked(text, secrets)
+            for name in ("message", "hint")
+            if (text := shown["error"][name]) is not None
+        }
+        write_json(environment.stdout.buffer, shown)
+
+
+def _next_step(error: LLMError) -> str | None:
+    """Return what to do about an error that brings no hint, in terms of this program's flags."""
+    match error:
+        case TimeoutError():
+            return "Allow more with `--timeout SECONDS`."
+        case ConnectionError(refused=True):
+            return "Is the server running, and on this port? Another is named with `--base-url`."
+        case QuotaExceededError():
+            return "Ask another model with `-m PROVIDER/MODEL`."
+        case RateLimitError():
+            return "Try again later, try more often with `--retries`, or ask another with `-m`."
+    return None
+
+
+def understood(error: Exception) -> LLMError:
+    """Return what stands for an error: itself, an answer that cannot be written, or a bug."""
+    match error:
+        case LLMError():
+            return error
+        case OSError():
+            return OutputError(f"Cannot write the answer: {error.strerror or error}.")
+    return LLMError(
+        f"Something unforeseen went wrong: {type(error).__name__}: {error}",
+        hint="This is a bug of llm-client. `--debug` shows where.",
+    )
+
+
+def _shown(text: str, secrets: Iterable[Secret]) -> str:
+    return neutralise(masked(text, secrets))
