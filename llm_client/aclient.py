@@ -117,13 +117,15 @@ class AsyncLLMClient:
         steps = self._calls.call(prompt, stream=True, options=options)
         return AsyncStream(lambda held: self._driver.iterate(steps, held))
 
-    def preview(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> HttpRequest:
-        """Return the request that `stream` would send to the first choice; nothing is sent.
+    def preview(
+        self, prompt: Prompt, *, stream: bool = True, **options: Unpack[RequestOptions]
+    ) -> HttpRequest:
+        """Return the request that would go to the first choice; nothing is sent.
 
         Raises:
             ValidationError: the request is wrong in itself.
         """
-        return self._calls.preview(prompt, options)
+        return self._calls.preview(prompt, stream=stream, options=options)
 
     @property
     def target(self) -> Target:

@@ -94,9 +94,9 @@ class Calls:
         request, extra = self._request(prompt, stream=stream, options=options)
         return self._run(request, extra)
 
-    def preview(self, prompt: Prompt, options: RequestOptions) -> HttpRequest:
-        """Return the request that a streamed call would send first; nothing is sent."""
-        request, extra = self._request(prompt, stream=True, options=options)
+    def preview(self, prompt: Prompt, *, stream: bool, options: RequestOptions) -> HttpRequest:
+        """Return the request that a call would send first; nothing is sent."""
+        request, extra = self._request(prompt, stream=stream, options=options)
         target = self._route(extra)[0]
         return find_dialect(target.provider.dialect).encode(request, target)
 
@@ -127,10 +127,19 @@ class Calls:
             deadline=extra["deadline"],
             observe=self._tell,
             settle=self.session.settle,
+            chosen=self._remember,
         )
         response = yield from run_call(request, context)
         self.session.answered(response)
         return response
+
+    def _remember(self, position: int, target: Target) -> None:
+        """Keep the model that was chosen for a target without one: a list is asked for once."""
+        route = list(self.route)
+        known = route[position] if position < len(route) else target
+        if replace(target, model="", timeouts=known.timeouts) == known:
+            route[position] = replace(known, model=target.model)
+            self.route = tuple(route)
 
     def list_models(self, provider: str | None, *, use_cache: bool) -> Steps[list[ModelInfo]]:
         """Return the steps that list the models of a provider, from the cache when it is fresh."""

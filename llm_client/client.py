@@ -135,13 +135,15 @@ class LLMClient:
         steps: Steps[LLMResponse] = self._calls.call(prompt, stream=True, options=options)
         return Stream(lambda: self._driver.iterate(steps))
 
-    def preview(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> HttpRequest:
-        """Return the request that `stream` would send to the first choice; nothing is sent.
+    def preview(
+        self, prompt: Prompt, *, stream: bool = True, **options: Unpack[RequestOptions]
+    ) -> HttpRequest:
+        """Return the request that would go to the first choice; nothing is sent.
 
         Raises:
             ValidationError: the request is wrong in itself.
         """
-        return self._calls.preview(prompt, options)
+        return self._calls.preview(prompt, stream=stream, options=options)
 
     @property
     def target(self) -> Target:

@@ -728,6 +728,39 @@ def test_model_that_is_not_named_is_the_first_of_the_server(llama_server: str) -
         assert client.get_request_count() == 1
 
 
+def test_model_that_is_not_named_is_asked_for_once() -> None:
+    models = respond(200, JSON, b'{"data": [{"id": "first"}, {"id": "second"}]}')
+    answered = respond(200, JSON, ANSWER.encode())
+    with (
+        fault_server(models, answered) as server,
+        LLMClient(LLMConfig(base_url=server.url)) as client,
+    ):
+        client.generate("one")
+        client.generate("two", timeout=5)
+        assert client.target.model == "first"
+        paths = [request.path for request in server.requests]
+    assert paths == ["/v1/models", "/v1/chat/completions", "/v1/chat/completions"]
+
+
+def test_model_of_one_call_is_not_kept_for_the_next() -> None:
+    with (
+        fault_server(respond(200, JSON, ANSWER.encode())) as server,
+        LLMClient(LLMConfig(base_url=server.url, model="own")) as client,
+    ):
+        client.generate("one", model="other")
+        assert client.target.model == "own"
+
+
+def test_preview_without_streaming_is_what_generate_sends() -> None:
+    with (
+        fault_server(respond(200, JSON, ANSWER.encode())) as server,
+        LLMClient(LLMConfig(base_url=server.url, model="m")) as client,
+    ):
+        shown = client.preview("hi", stream=False)
+        client.generate("hi")
+        assert server.requests[0].body == shown.body
+
+
 # --- lifetime ---------------------------------------------------------------------------------
 
 

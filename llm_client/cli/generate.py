@@ -36,6 +36,7 @@ from .signals import Terminated, termination_raises
 
 if TYPE_CHECKING:
     from ..client import LLMClient
+    from ..types.http import HttpRequest
 
 __all__ = ["Generate", "run_generate"]
 
@@ -123,7 +124,7 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
             if client.reason:
                 progress.explain(f"Using {client.target.spec}: {client.reason}.")
             if command.dry_run:
-                _print_request(client, asked, environment, progress)
+                _print_request(client, asked, command, environment, progress)
                 return ExitStatus.ANSWERED
             return _answer(client, asked, command, environment, progress)
     except KeyboardInterrupt as interrupt:
@@ -263,29 +264,33 @@ def _judge(
 
 def _is_limited(client: LLMClient) -> bool:
     """Return whether requests of this client bound the answer: by flag, configuration or option."""
-    body = _body(client, "?")
+    body = _body(client.preview("?"))
     options = body.get("options")
     return not _LIMIT_FIELDS.isdisjoint(body) or (
         isinstance(options, dict) and not _LIMIT_FIELDS.isdisjoint(options)
     )
 
 
-def _body(client: LLMClient, prompt: Prompt) -> dict[str, Any]:
+def _body(request: HttpRequest) -> dict[str, Any]:
     import json
 
-    body: dict[str, Any] = json.loads(client.preview(prompt).body or b"{}")
+    body: dict[str, Any] = json.loads(request.body or b"{}")
     return body
 
 
 def _print_request(
-    client: LLMClient, prompt: Prompt, environment: Environment, progress: Progress
+    client: LLMClient,
+    prompt: Prompt,
+    command: Generate,
+    environment: Environment,
+    progress: Progress,
 ) -> None:
-    request = client.preview(prompt)
+    request = client.preview(prompt, stream=command.stream is not False)
     shown = {
         "method": request.method,
         "url": masked_address(request.url),
         "headers": request.shown_headers(),
-        "body": _body(client, prompt),
+        "body": _body(request),
     }
     write_json(environment.stdout.buffer, shown, indent=2)
     if not client.target.model:

@@ -144,14 +144,12 @@ def _and_close(steps: Steps[T]) -> Steps[T]:
 
 
 def choose_model(target: Target, deadline: Deadline) -> Steps[Target]:
-    """Return the target with a model: the first that its provider lists when none is named.
+    """Return a target without a model with the first that its provider lists.
 
     Raises:
         ModelNotFoundError: it lists none.
         LLMError: it does not answer.
     """
-    if target.model:
-        return target
     models = yield from fetch_models(target, deadline)
     if not models:
         command = target.provider.fetch_model_command

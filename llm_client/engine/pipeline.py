@@ -82,6 +82,10 @@ def _chance() -> float:
     return random.random()
 
 
+def _nothing_chosen(position: int, target: Target) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """Everything a call needs besides its request."""
@@ -96,6 +100,8 @@ class CallContext:
     """Told of everything; what it raises becomes a warning and changes nothing."""
     settle: Callable[[AttemptRecord], None] = _nothing
     """Books an attempt in memory; unlike the hook it must not block."""
+    chosen: Callable[[int, Target], None] = _nothing_chosen
+    """Told which model was chosen for the target at a position that named none."""
     hooks: Hooks = Hooks()
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
@@ -179,7 +185,9 @@ def _retry(
         if progress.deadline.passed():
             raise progress.deadline.error(progress.attempts)
         try:
-            target = yield from _in_time(choose_model(target, progress.deadline), progress)
+            if not target.model:
+                target = yield from _in_time(choose_model(target, progress.deadline), progress)
+                context.chosen(progress.position, target)
             progress.attempts += 1
             return (yield from _attempt(request, target, context, progress, retries))
         except LLMError as error:

@@ -147,7 +147,7 @@ def _normal(values: dict[str, Any]) -> dict[str, Any]:
     if "stop" in normal:
         stop = normal["stop"]
         normal["stop"] = (stop,) if isinstance(stop, str) else _tuple("stop", stop)
-        if not all(isinstance(text, str) for text in normal["stop"]):
+        if not all(isinstance(text, str) and text for text in normal["stop"]):
             raise ValidationError(f"stop {stop!r} is not a text or texts.", param="stop")
     if "tools" in normal:
         normal["tools"] = tuple(Tool.parse(tool) for tool in _tuple("tools", normal["tools"]))

@@ -110,6 +110,13 @@ def test_dry_run_shows_the_request_masks_the_key_and_sends_nothing(
         assert shown["body"] == body_of(server.requests[0])
 
 
+def test_dry_run_without_streaming_shows_what_would_be_sent_then() -> None:
+    result = run(
+        "generate", "-u", "http://127.0.0.1:9", "-m", "x", "--no-stream", "--dry-run", "hi"
+    )
+    assert "stream" not in json.loads(result.stdout)["body"]
+
+
 def test_dry_run_without_a_model_says_how_one_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     with fault_server(answer("Yes.")) as server:
         result = ask(server.url, "-m", "", "--dry-run", "hi")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llm_client.engine.exchange import Deadline, choose_model, fetch_models
+from llm_client.engine.exchange import Deadline, fetch_models
 from llm_client.engine.pipeline import CallContext, Hooks, run_call
 from llm_client.exceptions import (
     BudgetExceededError,
@@ -288,13 +288,6 @@ def test_dialect_without_a_list_of_models_is_a_configuration_error(
 
     with pytest.raises(ConfigurationError, match="'p0' has no list of models"):
         next(fetch_models(target(), Deadline(None, 0.0, float)))
-
-
-def test_named_model_needs_no_look_up() -> None:
-    with pytest.raises(StopIteration) as end:
-        next(choose_model(target(), Deadline(None, 0.0, float)))
-
-    assert end.value.value == target()
 
 
 def _local(start_command: str) -> Target:

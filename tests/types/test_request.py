@@ -184,3 +184,9 @@ def test_prompt_that_is_wrong_says_what_is(prompt: Any, error: str, hint: str) -
         LLMRequest.build(prompt, stream=False)
     assert caught.value.message == error
     assert (caught.value.hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize("stop", ["", ["end", ""]], ids=["text", "texts"])
+def test_empty_stop_is_refused(stop: str | list[str]) -> None:
+    with pytest.raises(ValidationError, match="stop"):
+        LLMRequest.build("hi", stream=False, stop=stop)
