@@ -71,6 +71,11 @@ def generate(
     debug: opt.Debug = False,
 ) -> None:
     """Answer one prompt: from arguments, files and standard input."""
+    raise typer.Exit(_generate(locals()))
+
+
+def _generate(flags: dict[str, Any]) -> int:
+    """Run `generate` with its flags, by the names of its parameters; return the exit status."""
     # Here, so that `--help` and completion do without what only an answer needs (15 ms).
     from ..types.config import LLMConfig
     from .environment import Environment
@@ -79,39 +84,42 @@ def generate(
 
     environment = Environment.current()
     try:
-        environment.color = opt.checked_color(color)
+        environment.color = opt.checked_color(flags["color"])
         request = _said(
-            system=system,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            top_p=top_p,
-            stop=stop,
-            seed=seed,
-            timeout=opt.checked_seconds("--timeout", timeout),
-            deadline=opt.checked_seconds("--deadline", deadline),
-            max_retries=retries,
-            extra_body=opt.parse_options(option),
-        )
-        command = Generate(
-            words=words or [],
-            files=file or [],
-            config=LLMConfig(provider=provider, model=model, base_url=base_url),
-            request=request,  # type: ignore[arg-type]  # the names are those of RequestOptions
-            stream=stream,
-            json=json,
-            output=output,
-            extract=extract,
-            dry_run=dry_run,
-            read_stdin=not no_stdin,
-            config_path=config,
-            verbose=verbose,
-            quiet=quiet,
-            debug=debug,
+            **{name: flags[name] for name in _REQUEST_FLAGS},
+            timeout=opt.checked_seconds("--timeout", flags["timeout"]),
+            deadline=opt.checked_seconds("--deadline", flags["deadline"]),
+            max_retries=flags["retries"],
+            extra_body=opt.parse_options(flags["option"]),
         )
     except LLMError as error:
-        report(error, environment, json=json, debug=debug)
-        raise typer.Exit(ExitStatus.USAGE) from None
-    raise typer.Exit(run_generate(command, environment))
+        report(error, environment, json=flags["json"], debug=flags["debug"])
+        return ExitStatus.USAGE
+    command = Generate(
+        words=flags["words"] or [],
+        files=flags["file"] or [],
+        config=LLMConfig(**{name: flags[name] for name in ("provider", "model", "base_url")}),
+        request=request,  # type: ignore[arg-type]  # the names are those of RequestOptions
+        read_stdin=not flags["no_stdin"],
+        config_path=flags["config"],
+        **{name: flags[name] for name in _COMMAND_FLAGS},
+    )
+    return run_generate(command, environment)
+
+
+_REQUEST_FLAGS = ("system", "temperature", "max_tokens", "top_p", "stop", "seed")
+"""Flags that go into the request under their own name."""
+_COMMAND_FLAGS = (
+    "stream",
+    "json",
+    "output",
+    "extract",
+    "dry_run",
+    "verbose",
+    "quiet",
+    "debug",
+)
+"""Flags that say what the command does, under their own name."""
 
 
 def _said(**values: Any) -> dict[str, Any]:

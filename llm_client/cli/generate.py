@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ..exceptions import LLMError, ModelNotFoundError
 from ..types.config import LLMConfig
 from ..types.request import Prompt, RequestOptions
-from ..types.response import LLMResponse
+from ..types.response import LLMResponse, StreamChunk
 from .destination import names_stdout, open_destination
 from .environment import Environment
 from .exit_status import ExitStatus, Interrupted, OutputError, error_object, exit_status
@@ -142,65 +142,90 @@ def _answer(
         sink = _choose_sink(command, environment, stream)
         if isinstance(sink, TerminalSink) and not environment.is_dumb:
             _prepare_drawing()
-        reasoning = ReasoningNotes(environment, quiet=command.quiet or command.json)
+        show = _Show(
+            sink=sink,
+            progress=progress,
+            reasoning=ReasoningNotes(environment, quiet=command.quiet or command.json),
+            # A spinner goes on while nothing can be seen.
+            seen=names_stdout(command.output) and not isinstance(sink, WholeSink | ObjectSink),
+            reasons_apart=not isinstance(_innermost(sink), TerminalSink),
+            keeps_text=command.json,
+        )
         try:
-            response = _ask(client, prompt, command, sink, progress, reasoning)
+            response = _ask(client, prompt, show, streamed=command.stream is not False)
         except ModelNotFoundError as error:
             _suggest_models(error, client)
             raise
     return _judge(response, client, command, sink, progress)
 
 
-def _ask(
-    client: LLMClient,
-    prompt: Prompt,
-    command: Generate,
-    sink: Sink,
-    progress: Progress,
-    reasoning: ReasoningNotes,
-) -> LLMResponse:
-    """Ask, and feed the sink; whatever happens, what was shown is left tidy."""
-    # A spinner goes on while nothing can be seen.
-    seen = names_stdout(command.output) and not isinstance(sink, WholeSink | ObjectSink)
-    apart = not isinstance(_innermost(sink), TerminalSink)
-    progress.wait_for(client.target.spec)
-    texts: list[str] = []
+@dataclass(slots=True, kw_only=True)
+class _Show:
+    """Where the pieces of one answer go: text to the sink, thinking and waiting to stderr."""
+
+    sink: Sink
+    progress: Progress
+    reasoning: ReasoningNotes
+    seen: bool
+    """Whether what the sink is given appears at once."""
+    reasons_apart: bool
+    """Whether thinking is shown on stderr, because the sink does not show it."""
+    keeps_text: bool
+    """Whether the text is wanted once more, for the object about an interruption."""
+    texts: list[str] = field(default_factory=list)
+
+    def chunk(self, chunk: StreamChunk) -> None:
+        """Show a piece."""
+        if chunk.reasoning and self.reasons_apart:
+            self.progress.arrived()
+            self.reasoning.write(chunk.reasoning)
+        if chunk.delta:
+            self.reasoning.end()
+            if self.keeps_text:
+                self.texts.append(chunk.delta)
+        if self.seen and (chunk.delta or chunk.reasoning):
+            self.progress.arrived()
+            self.progress.hold()
+        self.sink.chunk(chunk)
+
+    def finish(self, response: LLMResponse) -> None:
+        """Show the end of a whole answer."""
+        self.reasoning.end()
+        self.progress.arrived()
+        self.sink.finish(response)
+
+    def break_off(self, error: BaseException) -> None:
+        """Leave what was shown tidy: nothing more will come."""
+        self.reasoning.end()
+        self.progress.arrived()
+        if not isinstance(error, OSError) or isinstance(error, LLMError):
+            self.sink.interrupt()
+
+
+def _ask(client: LLMClient, prompt: Prompt, show: _Show, *, streamed: bool) -> LLMResponse:
+    """Ask, and show the answer; whatever happens, what was shown is left tidy."""
+    show.progress.wait_for(client.target.spec)
     try:
-        if command.stream is False:
-            response = client.generate(prompt)
-            if apart and response.reasoning:
-                progress.arrived()
-                reasoning.write(response.reasoning)
-        else:
+        if streamed:
             with client.stream(prompt) as stream:
                 for chunk in stream:
-                    if chunk.reasoning and apart:
-                        progress.arrived()
-                        reasoning.write(chunk.reasoning)
-                    if chunk.delta:
-                        reasoning.end()
-                        if command.json:
-                            texts.append(chunk.delta)
-                    if seen and (chunk.delta or chunk.reasoning):
-                        progress.arrived()
-                        progress.hold()
-                    sink.chunk(chunk)
+                    show.chunk(chunk)
                 response = stream.response
-        reasoning.end()
-        progress.arrived()
-        sink.finish(response)
+        else:
+            response = client.generate(prompt)
+            if show.reasons_apart and response.reasoning:
+                show.progress.arrived()
+                show.reasoning.write(response.reasoning)
+        show.finish(response)
     except BrokenPipeError:
         raise
     except BaseException as error:
-        reasoning.end()
-        progress.arrived()
-        if not isinstance(error, OSError) or isinstance(error, LLMError):
-            sink.interrupt()
+        show.break_off(error)
         if isinstance(error, KeyboardInterrupt):
-            raise _interrupted(error, "".join(texts)) from None
+            raise _interrupted(error, "".join(show.texts)) from None
         raise
     finally:
-        progress.release()
+        show.progress.release()
     return response
 
 
