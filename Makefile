@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	@echo '$$ llm-client generate -p embedded "hi"'
 	@$(BIN)/llm-client generate -p embedded "hi" --no-stdin
 	@echo
-	@echo 'Yours: $(BIN)/llm-client generate "your question"'
+	@echo 'Yours: $(BIN)/llm-client generate -p embedded "your question"'
 
 test: lint types contracts unit
 

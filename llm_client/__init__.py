@@ -17,10 +17,10 @@ if TYPE_CHECKING:
         AuthenticationError,
         BudgetExceededError,
         ConfigurationError,
-        ConnectionError,
         ContentFilterError,
         ContextLengthError,
         GenerationError,
+        InsecureConnectionWarning,
         InvalidOutputError,
         LLMAPIError,
         LLMConnectionError,
@@ -31,17 +31,19 @@ if TYPE_CHECKING:
         QuotaExceededError,
         RateLimitError,
         StreamInterruptedError,
-        TimeoutError,
         ToolDeniedError,
         ToolError,
         ValidationError,
     )
+    from .exceptions import ConnectionError as ConnectionError
+    from .exceptions import TimeoutError as TimeoutError
     from .providers.catalog import Provider
     from .types.config import LLMConfig
-    from .types.events import AttemptRecord, FallingBack, Notice, Retrying
+    from .types.events import AttemptRecord, FallingBack, Notice, Observer, Retrying
+    from .types.http import HttpRequest
     from .types.messages import Message, Tool, ToolCall
     from .types.models import HealthReport, ModelInfo
-    from .types.request import LLMRequest, RequestOptions
+    from .types.request import LLMRequest, Prompt, RequestOptions
     from .types.response import LLMResponse, StreamChunk, ToolCallDelta, Usage
     from .types.secret import Secret
 
@@ -57,6 +59,7 @@ _MODULES = {
         "ContentFilterError",
         "ContextLengthError",
         "GenerationError",
+        "InsecureConnectionWarning",
         "InvalidOutputError",
         "LLMAPIError",
         "LLMConnectionError",
@@ -74,15 +77,18 @@ _MODULES = {
     ),
     "providers.catalog": ("Provider",),
     "types.config": ("LLMConfig",),
-    "types.events": ("AttemptRecord", "FallingBack", "Notice", "Retrying"),
+    "types.events": ("AttemptRecord", "FallingBack", "Notice", "Observer", "Retrying"),
+    "types.http": ("HttpRequest",),
     "types.messages": ("Message", "Tool", "ToolCall"),
     "types.models": ("HealthReport", "ModelInfo"),
-    "types.request": ("LLMRequest", "RequestOptions"),
+    "types.request": ("LLMRequest", "Prompt", "RequestOptions"),
     "types.response": ("LLMResponse", "StreamChunk", "ToolCallDelta", "Usage"),
     "types.secret": ("Secret",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
+# Without `ConnectionError` and `TimeoutError`, which are there too: `import *` must not put them in
+# the place of the builtins.
 __all__ = [
     "AsyncLLMClient",
     "AsyncStream",
@@ -90,12 +96,13 @@ __all__ = [
     "AuthenticationError",
     "BudgetExceededError",
     "ConfigurationError",
-    "ConnectionError",
     "ContentFilterError",
     "ContextLengthError",
     "FallingBack",
     "GenerationError",
     "HealthReport",
+    "HttpRequest",
+    "InsecureConnectionWarning",
     "InvalidOutputError",
     "LLMAPIError",
     "LLMClient",
@@ -110,6 +117,8 @@ __all__ = [
     "ModelInfo",
     "ModelNotFoundError",
     "Notice",
+    "Observer",
+    "Prompt",
     "Provider",
     "QuotaExceededError",
     "RateLimitError",
@@ -120,7 +129,6 @@ __all__ = [
     "Stream",
     "StreamChunk",
     "StreamInterruptedError",
-    "TimeoutError",
     "Tool",
     "ToolCall",
     "ToolCallDelta",

@@ -7,6 +7,7 @@ else, so what is true of one is true of the other.
 from __future__ import annotations
 
 import os
+import sys
 import time
 import uuid
 import warnings
@@ -20,7 +21,7 @@ from .engine.effects import Steps, call
 from .engine.exchange import Deadline, fetch_models
 from .engine.pipeline import CallContext, run_call
 from .engine.session import Session, Stats
-from .exceptions import ConfigurationError, ValidationError
+from .exceptions import ConfigurationError, InsecureConnectionWarning, ValidationError
 from .policy.route import (
     is_loopback,
     profile_config,
@@ -31,6 +32,7 @@ from .policy.route import (
 )
 from .storage.config import load_settings
 from .storage.paths import cache_dir
+from .types.checks import check_count, check_seconds
 from .types.config import LLMConfig
 from .types.events import Event, Observer
 from .types.http import HttpRequest
@@ -46,10 +48,6 @@ __all__ = ["Calls"]
 
 _CALL_OPTIONS = frozenset({"model", "timeout", "deadline", "max_retries"})
 """Options of a call that are not fields of its request."""
-
-
-class InsecureConnectionWarning(UserWarning):
-    """A key is about to travel unencrypted to another machine."""
 
 
 class Calls:
@@ -73,12 +71,13 @@ class Calls:
         self.session = Session()
         self.reason = ""
         """Why the first target was chosen, when nothing named it."""
+        if not isinstance(config, LLMConfig | str | None):
+            raise TypeError(f"a client takes an LLMConfig or a text, not {type(config).__name__}")
         _check_options(defaults or {})
         given = LLMConfig(model=config) if isinstance(config, str) else config or LLMConfig()
         self.config, self.route = self._plan(given, profile)
         self._defaults = self._defaults_of(self.config, defaults or {})
         self._retry = retry_settings(self.config, self._settings)
-        self._warn_insecure()
 
     @property
     def target(self) -> Target:
@@ -103,9 +102,9 @@ class Calls:
     def _request(
         self, prompt: Prompt, *, stream: bool, options: RequestOptions
     ) -> tuple[LLMRequest, dict[str, Any]]:
+        _check_options(options)
         merged: dict[str, Any] = {**self._defaults, **options}
         extra = {name: merged.pop(name, None) for name in _CALL_OPTIONS}
-        _check_options(merged)
         return LLMRequest.build(prompt, stream=stream, **merged), extra
 
     def _route(self, extra: Mapping[str, Any]) -> list[Target]:
@@ -169,8 +168,7 @@ class Calls:
 
     def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
         """Replace what comes after the first choice."""
-        self.route = (self.target, *map(self._link, chain))
-        self._warn_insecure()
+        self.route = _without_repetition([self.target, *map(self._link, chain)])
 
     def _plan(self, given: LLMConfig, profile: str | None) -> tuple[LLMConfig, tuple[Target, ...]]:
         """Return the effective configuration and the route."""
@@ -179,6 +177,8 @@ class Calls:
             name = self._settings.default_profile
             if name is None and "default" in self._settings.profiles:
                 name = "default"
+            if name is not None:
+                self.reason = f"it is the profile {name!r} of {self._settings.source}"
         chain: tuple[str, ...] = ()
         config = given
         if name is not None:
@@ -186,7 +186,7 @@ class Calls:
             config = self._over_profile(from_profile, given)
         first = self._first(config)
         links: list[str | LLMConfig] = [*config.fallback_configs] or [*chain]
-        return config, (first, *map(self._link, links))
+        return config, _without_repetition([first, *map(self._link, links)])
 
     def _over_profile(self, profile: LLMConfig, given: LLMConfig) -> LLMConfig:
         """Return a profile with what the code says over it.
@@ -230,15 +230,16 @@ class Calls:
             base_url=choice.target.base_url,
             model=model or choice.target.model or None,
         )
-        return self._resolve(_over(found, replace(config, model=None)))
+        target = self._resolve(_over(found, replace(config, model=None)))
+        return replace(target, basic_auth=choice.target.basic_auth)
 
     def _resolve(self, config: LLMConfig) -> Target:
-        return resolve_target(config, self._settings, self._environ)
+        return _warned(resolve_target(config, self._settings, self._environ))
 
     def _link(self, link: str | LLMConfig) -> Target:
         if isinstance(link, LLMConfig):
             return self._resolve(link)
-        return target_for_fallback(link, self._settings, self._environ)
+        return _warned(target_for_fallback(link, self._settings, self._environ))
 
     def _other_model(self, model: str) -> Target:
         """Return the target of another model: of another provider only when it is named."""
@@ -259,17 +260,6 @@ class Calls:
         if self._observe is not None:
             self._observe(event)
 
-    def _warn_insecure(self) -> None:
-        for target in self.route:
-            plain = target.base_url.startswith("http://")
-            if plain and target.api_key and not is_loopback(target.base_url):
-                warnings.warn(
-                    f"The key for {target.provider.name} goes unencrypted to {target.base_url}: "
-                    "use https.",
-                    InsecureConnectionWarning,
-                    stacklevel=4,
-                )
-
     @staticmethod
     def _defaults_of(config: LLMConfig, defaults: RequestOptions) -> dict[str, Any]:
         own = {
@@ -281,7 +271,39 @@ class Calls:
         return {**{name: value for name, value in own.items() if value is not None}, **defaults}
 
 
+def _without_repetition(route: Sequence[Target]) -> tuple[Target, ...]:
+    """Return a route without targets that were tried before: they would only fail again."""
+    return tuple(target for i, target in enumerate(route) if target not in route[:i])
+
+
+def _warned(target: Target) -> Target:
+    """Return a target, after a warning when its key would travel in the open."""
+    has_key = target.api_key or target.basic_auth
+    if has_key and target.base_url.startswith("http://") and not is_loopback(target.base_url):
+        warnings.warn(
+            f"The key for {target.provider.name} goes unencrypted to {target.base_url}: use https.",
+            InsecureConnectionWarning,
+            stacklevel=_frames_of_ours(),
+        )
+    return target
+
+
+def _frames_of_ours() -> int:
+    """Return how many callers up the first frame is that is not this package's."""
+    frame, count = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(f"{__package__}."):
+        frame, count = frame.f_back, count + 1
+    return count
+
+
 def _check_options(options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name == "max_retries":
+            check_count(name, value, least=0)
+        elif name in {"timeout", "deadline"}:
+            check_seconds(name, value, zero=name == "deadline")
     if unknown := sorted(options.keys() - RequestOptions.__annotations__.keys()):
         raise ValidationError(
             f"There is no option {unknown[0]!r}.",

@@ -11,18 +11,23 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from .engine.drivers import SyncDriver
 from .engine.exchange import Deadline, fetch_models
-from .exceptions import ConfigurationError, LLMError
-from .policy.route import key_variables, resolve_target
+from .exceptions import AuthenticationError, ConfigurationError, LLMError
+from .policy.route import COMPATIBLE, key_variables, resolve_target
 from .providers.catalog import CATALOG, LOCAL_SERVERS
 from .types.config import LLMConfig, Settings
 from .types.http import Timeouts
 from .types.models import ModelInfo
-from .types.target import Target
+from .types.target import ProviderSpec, Target
 
 __all__ = ["Choice", "discover"]
+
+Found: TypeAlias = list[ModelInfo] | LLMError | None
+"""The models of a candidate, why it cannot be asked, or `None` when it is another server."""
+Answers: TypeAlias = "queue.SimpleQueue[tuple[int, Found]]"
 
 PROBE_SECONDS = 0.2
 """For all local servers together: one that takes longer is not there."""
@@ -40,12 +45,15 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
     """Return where to go when nothing is configured.
 
     Raises:
-        ConfigurationError: no local server answers and no key is set.
+        ConfigurationError: no local server can be used and no key is set.
     """
     candidates = _candidates(settings, environ)
-    found = _probe(candidates)
-    if found is not None:
-        target, models = found
+    results = _probe(candidates)
+    answered = [(target, found) for target, found in results if isinstance(found, list)]
+    # `min` takes the first of equals, the most preferred one; one without models comes last.
+    best = min(answered, key=lambda answer: not answer[1], default=None)
+    if best is not None:
+        target, models = best
         if models and not target.model:
             target = replace(target, model=models[0].id)
         return Choice(target, f"{target.provider.name} answers at {target.base_url}")
@@ -53,9 +61,10 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
         name = next((name for name in key_variables(provider) if environ.get(name)), None)
         if provider.key_required and name is not None:
             target = resolve_target(LLMConfig(provider=provider.name), settings, environ)
-            return Choice(target, f"{name} is set and no local server answers")
+            return Choice(target, f"{name} is set and no local server can be used")
     raise ConfigurationError(
-        "Nothing says which model to use: no configuration, no local server, no key.",
+        "Nothing says which model to use: no configuration, no local server, no key."
+        + _complaints(results),
         hint="Go on with one of:\n"
         '  `llm-client generate -p embedded "hi"`        the built-in demo model, offline\n'
         '  `ollama serve`, then `llm-client generate -m ollama/llama3.2 "hi"`\n'
@@ -63,8 +72,28 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
     )
 
 
+def _complaints(results: Sequence[tuple[Target, Found]]) -> str:
+    """Return why servers cannot be used that somebody wants to: who set an address, or a key."""
+    lines = [
+        f"\n  {target.provider.name}: {found}"
+        for target, found in results
+        if isinstance(found, LLMError)
+        and target.provider.name != COMPATIBLE
+        and (isinstance(found, AuthenticationError) or not _is_default(target))
+    ]
+    return "".join(lines)
+
+
+def _is_default(target: Target) -> bool:
+    row = CATALOG[target.provider.name]
+    return target.base_url in {row.base_url, *row.alternative_base_urls}
+
+
 def _candidates(settings: Settings, environ: Mapping[str, str]) -> list[Target]:
-    """Return the local servers' targets, in order of preference, each of their addresses."""
+    """Return the local servers' targets, in order of preference, each of their addresses.
+
+    Another server on one of their ports comes last, as what it is: compatible with OpenAI.
+    """
     targets = []
     for name in LOCAL_SERVERS:
         target = resolve_target(LLMConfig(provider=name), settings, environ)
@@ -75,49 +104,63 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> list[Target]:
             targets += [
                 replace(target, base_url=url) for url in target.provider.alternative_base_urls
             ]
-    return targets
+    other = CATALOG[COMPATIBLE]
+    shared = [t for t in targets if t.provider.owned_by is not None]
+    others = {t.base_url: replace(t, provider=other, model="", api_key=None) for t in shared}
+    return [*targets, *others.values()]
 
 
-def _probe(candidates: Sequence[Target]) -> tuple[Target, list[ModelInfo]] | None:
-    """Ask all candidates at once; return the most preferred one that answers in time.
+def _probe(candidates: Sequence[Target]) -> list[tuple[Target, Found]]:
+    """Ask all candidates at once; return what is known of them in time, most preferred first.
 
-    One that has no models comes after every one that has some.
+    It is not waited for one when a more preferred one with models has answered.
     """
     # Importing it in every thread at once would only queue them at the import lock.
     from .engine.transport import sessions  # noqa: F401
 
-    answers: queue.SimpleQueue[tuple[int, list[ModelInfo] | None]] = queue.SimpleQueue()
+    answers: Answers = queue.SimpleQueue()
     for rank, target in enumerate(candidates):
         threading.Thread(target=_ask, args=(rank, target, answers), daemon=True).start()
     ends = time.monotonic() + PROBE_SECONDS
-    results: dict[int, list[ModelInfo] | None] = {}
+    results: dict[int, Found] = {}
     while len(results) < len(candidates):
         try:
-            rank, models = answers.get(timeout=max(0.0, ends - time.monotonic()))
+            rank, found = answers.get(timeout=max(0.0, ends - time.monotonic()))
         except queue.Empty:
             break
-        results[rank] = models
-        best = next((r for r in range(len(candidates)) if r not in results or results[r]), None)
-        if best in results:
+        results[rank] = found
+        undecided = (rank for rank in range(len(candidates)) if _may_win(results, rank))
+        if next(undecided, None) in results:
             break
-    answered = [
-        (candidates[rank], models) for rank, models in sorted(results.items()) if models is not None
-    ]
-    # `min` takes the first of equals: the most preferred one.
-    return min(answered, key=lambda answer: not answer[1], default=None)
+    return [(candidates[rank], found) for rank, found in sorted(results.items())]
 
 
-def _ask(
-    rank: int, target: Target, answers: queue.SimpleQueue[tuple[int, list[ModelInfo] | None]]
-) -> None:
+def _may_win(results: Mapping[int, Found], rank: int) -> bool:
+    found = results.get(rank, [])
+    return rank not in results or (isinstance(found, list) and bool(found))
+
+
+def _ask(rank: int, target: Target, answers: Answers) -> None:
+    """Ask one candidate for its models: without a key, because nobody knows yet who listens."""
     driver = SyncDriver()
+    keyless = replace(target, api_key=None)
+    found: Found
     try:
-        models = driver.run(fetch_models(target, Deadline(None, 0.0, time.monotonic)))
-    except LLMError:
-        answers.put((rank, None))
-        return
+        models = driver.run(fetch_models(keyless, Deadline(None, 0.0, time.monotonic)))
+        found = models if _is_its_own(models, target.provider) else None
+    except AuthenticationError as error:
+        # With the key at hand it will do; which models it has is asked later.
+        found = [] if target.api_key else error
+    except LLMError as error:
+        found = error
     finally:
         driver.close()
-    wanted = target.provider.owned_by
-    mine = not wanted or any(model.owned_by == wanted for model in models)
-    answers.put((rank, models if mine else None))
+    answers.put((rank, found))
+
+
+def _is_its_own(models: Sequence[ModelInfo], provider: ProviderSpec) -> bool:
+    """Return whether a list of models is a provider's, as far as lists tell."""
+    if provider.owned_by is None:
+        return True
+    owners = {model.owned_by or "" for model in models}
+    return provider.owned_by in owners or (not owners and not provider.owned_by)

@@ -37,6 +37,7 @@ __all__ = [
     "ContentFilterError",
     "ContextLengthError",
     "GenerationError",
+    "InsecureConnectionWarning",
     "InvalidOutputError",
     "LLMAPIError",
     "LLMConnectionError",
@@ -100,10 +101,14 @@ class ConnectionError(LLMError, builtins.ConnectionError):
         hint: str | None = None,
         partial: str = "",
         refused: bool = False,
+        retryable: bool = True,
     ) -> None:
         super().__init__(message, hint=hint, partial=partial)
         self.refused = refused
-        """True when nothing listens at the address: trying again at once is pointless."""
+        """True when nothing listens at the address, on this machine."""
+        self.retryable = retryable
+        """Whether the same request may get through in a moment: not where nothing listens, the
+        host is unknown or its certificate is not trusted."""
 
 
 class TimeoutError(ConnectionError, builtins.TimeoutError):
@@ -204,6 +209,10 @@ class ToolError(LLMError):
 
 class ToolDeniedError(ToolError):
     """A tool was not allowed to run."""
+
+
+class InsecureConnectionWarning(UserWarning):
+    """A key is about to travel unencrypted to another machine."""
 
 
 LLMConnectionError = ConnectionError

@@ -17,6 +17,7 @@ from llm_client import (
     AttemptRecord,
     AuthenticationError,
     ConfigurationError,
+    InsecureConnectionWarning,
     InvalidOutputError,
     LLMClient,
     LLMConfig,
@@ -29,7 +30,6 @@ from llm_client import (
     Tool,
     ValidationError,
 )
-from llm_client.calls import InsecureConnectionWarning
 from llm_client.types.events import Event
 from llm_client.types.response import Fold
 
@@ -684,8 +684,9 @@ def test_default_profile_can_be_named_in_the_file(tmp_path: Path) -> None:
 
     with LLMClient(config_path=str(file)) as client:
         assert client.target.spec == "one/first"
-        assert client.reason == ""
+        assert client.reason == f"it is the profile 'fast' of {file}"
     with LLMClient("two/x", config_path=file) as client:
+        assert client.reason == ""
         assert "temperature" not in json.loads(client.preview("hi").body or b"")
 
 

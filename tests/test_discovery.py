@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 
 from llm_client import ConfigurationError, LLMClient
-from llm_client.discovery import discover
+from llm_client.discovery import Answers, discover
 from llm_client.providers.catalog import CATALOG
 from llm_client.types.config import LLMConfig, ProviderSettings, Settings
+from llm_client.types.target import Target
 
 from .support.fault_server import Script, fault_server, garbage, respond, say_nothing, status
 
@@ -25,7 +26,7 @@ def ollama(*names: str) -> Script:
     )
 
 
-def openai(*ids: str, owned_by: str = "") -> Script:
+def openai(*ids: str, owned_by: str | None = "") -> Script:
     rows = [{"id": id, "owned_by": owned_by} for id in ids]
     return respond(200, JSON, json.dumps({"data": rows}).encode())
 
@@ -69,6 +70,9 @@ def test_servers_that_share_a_port_are_told_apart_by_what_they_say() -> None:
     with fault_server(openai("m", owned_by="llamacpp")) as server:
         assert found(llamacpp=server.url, mlx=server.url)[0] == "llamacpp"
     with fault_server(openai("m", owned_by="someone")) as server:
+        # Neither is it: a server that is compatible with OpenAI, under its own model.
+        assert found(llamacpp=server.url, mlx=server.url)[:2] == ("openai-compatible", "m")
+    with fault_server(openai("m", owned_by=None)) as server:
         assert found(llamacpp=server.url, mlx=server.url)[:2] == ("mlx", "default_model")
     with fault_server(openai("m", owned_by="vllm")) as server:
         assert found(vllm=server.url)[0] == "vllm"
@@ -80,7 +84,7 @@ def test_server_that_says_nothing_is_not_waited_for() -> None:
         with pytest.raises(ConfigurationError):
             found(ollama=server.url)
 
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 1.2
 
 
 def test_probe_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +93,7 @@ def test_probe_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ConfigurationError):
         found()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 1.2
 
 
 def test_other_port_of_a_server_is_tried_too(
@@ -123,7 +127,7 @@ def test_cloud_key_is_used_when_no_local_server_answers(
 
     with LLMClient() as client:
         assert client.target.spec == "openai/gpt-5-mini"
-        assert client.reason == f"{variable} is set and no local server answers"
+        assert client.reason == f"{variable} is set and no local server can be used"
 
 
 def test_local_server_goes_before_a_cloud_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +151,52 @@ def test_nothing_at_all_says_how_to_go_on() -> None:
 def test_demo_model_is_never_chosen() -> None:
     with pytest.raises(ConfigurationError):
         LLMClient(LLMConfig(model="demo"))
+
+
+def test_other_server_on_a_known_port_is_used_as_what_it_is() -> None:
+    with fault_server(openai("own", owned_by="someone")) as server:
+        assert found(vllm=server.url)[:2] == ("openai-compatible", "own")
+
+
+def test_probe_sends_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMSTUDIO_API_KEY", "sk-x-0123456789")
+    with fault_server(openai("m")) as server:
+        monkeypatch.setenv("LLM_CLIENT_LMSTUDIO_BASE_URL", server.url)
+        with LLMClient() as client:
+            assert client.target.api_key is not None
+        assert "authorization" not in server.requests[0].headers
+
+
+def test_server_that_wants_a_key_is_used_with_the_one_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fault_server(status(401)) as server:
+        with pytest.raises(ConfigurationError, match=r"vllm: vllm wants a key \(401\)"):
+            found(vllm=server.url)
+        monkeypatch.setenv("VLLM_API_KEY", "sk-x-0123456789")
+        assert found(vllm=server.url)[:2] == ("vllm", "")
+
+
+def test_address_that_somebody_set_and_nobody_answers_at_is_named(closed_url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        LLMClient()
+
+    assert f"ollama: Cannot connect to {closed_url}: connection refused." in str(caught.value)
+
+
+def test_both_ports_of_llama_cpp_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(rank: int, target: Target, answers: Answers) -> None:
+        asked.append(f"{target.provider.name} {target.base_url}")
+        answers.put((rank, None))
+
+    monkeypatch.setattr("llm_client.discovery._ask", ask)
+    with pytest.raises(ConfigurationError):
+        discover(Settings(), {})
+
+    assert {"llamacpp http://localhost:8080/v1", "llamacpp http://localhost:9931/v1"} < {*asked}
+    assert "ollama http://localhost:11434" in asked
+    assert "vllm http://localhost:8000/v1" in asked
+    assert "lmstudio http://localhost:1234/v1" in asked
+    assert "mlx http://localhost:8080/v1" in asked

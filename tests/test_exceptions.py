@@ -37,12 +37,13 @@ def fields_of(kind: type[LLMError]) -> dict[str, Any]:
     if issubclass(kind, LLMAPIError):
         return {"hint": "do `this`", **API_FIELDS}
     if issubclass(kind, exceptions.ConnectionError):
-        return {"hint": "do `this`", "partial": "so far", "refused": True}
+        return {"hint": "do `this`", "partial": "so far", "refused": True, "retryable": False}
     return {"hint": "do `this`", "partial": "so far"}
 
 
 def test_public_names_are_the_tree_and_two_aliases() -> None:
-    assert exceptions.__all__ == sorted({*CLASSES, "LLMConnectionError", "LLMTimeoutError"})
+    others = {"InsecureConnectionWarning", "LLMConnectionError", "LLMTimeoutError"}
+    assert exceptions.__all__ == sorted({*CLASSES, *others})
     assert exceptions.LLMConnectionError is exceptions.ConnectionError
     assert exceptions.LLMTimeoutError is exceptions.TimeoutError
 
@@ -87,7 +88,7 @@ def test_error_without_fields_has_neutral_ones(kind: type[LLMError]) -> None:
     assert (str(error), error.hint, error.partial) == ("", None, "")
     for name in fields_of(kind).keys() - {"partial", "retryable", "refused"}:
         assert getattr(error, name) is None
-    assert not getattr(error, "retryable", False)
+    assert getattr(error, "retryable", False) is isinstance(error, exceptions.ConnectionError)
     assert not getattr(error, "refused", False)
 
 

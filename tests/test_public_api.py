@@ -18,12 +18,13 @@ NAMES = [
     "AuthenticationError",
     "BudgetExceededError",
     "ConfigurationError",
-    "ConnectionError",
     "ContentFilterError",
     "ContextLengthError",
     "FallingBack",
     "GenerationError",
     "HealthReport",
+    "HttpRequest",
+    "InsecureConnectionWarning",
     "InvalidOutputError",
     "LLMAPIError",
     "LLMClient",
@@ -38,6 +39,8 @@ NAMES = [
     "ModelInfo",
     "ModelNotFoundError",
     "Notice",
+    "Observer",
+    "Prompt",
     "Provider",
     "QuotaExceededError",
     "RateLimitError",
@@ -48,7 +51,6 @@ NAMES = [
     "Stream",
     "StreamChunk",
     "StreamInterruptedError",
-    "TimeoutError",
     "Tool",
     "ToolCall",
     "ToolCallDelta",
@@ -112,6 +114,8 @@ def test_star_import_brings_the_public_names() -> None:
     exec("from llm_client import *", namespace)
 
     assert {*NAMES} <= namespace.keys()
+    # Those would take the place of the builtins.
+    assert not {"ConnectionError", "TimeoutError"} & namespace.keys()
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
@@ -122,7 +126,9 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_every_exception_is_public() -> None:
-    assert {*exceptions.__all__} <= {*NAMES}
+    assert {*exceptions.__all__} - {*NAMES} == {"ConnectionError", "TimeoutError"}
+    assert llm_client.TimeoutError is exceptions.TimeoutError
+    assert llm_client.ConnectionError is exceptions.ConnectionError
     for name in exceptions.__all__:
         assert getattr(llm_client, name) is getattr(exceptions, name)
 

@@ -46,6 +46,7 @@ def generate(
     words: opt.Words = None,
     provider: opt.Provider = None,
     model: opt.Model = None,
+    profile: opt.Profile = None,
     base_url: opt.BaseUrl = None,
     system: opt.System = None,
     file: opt.Files = None,
@@ -110,6 +111,7 @@ def _generate(flags: dict[str, Any]) -> int:
 _REQUEST_FLAGS = ("system", "temperature", "max_tokens", "top_p", "stop", "seed")
 """Flags that go into the request under their own name."""
 _COMMAND_FLAGS = (
+    "profile",
     "stream",
     "json",
     "output",

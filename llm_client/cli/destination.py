@@ -34,14 +34,7 @@ def open_destination(path: Path | None, environment: Environment) -> Iterator[Bi
     if path is None or names_stdout(path):
         yield environment.stdout.buffer
         return
-    try:
-        # The file behind a link is what the answer goes to; the link stays.
-        target = path.expanduser().resolve()
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        mode = None
-    except (OSError, RuntimeError) as error:
-        raise _unusable(path, error) from None
+    target, mode = _looked_up(path)
     if mode is not None and stat.S_ISDIR(mode):
         raise UsageError(
             f"{str(path)!r} is a directory: the answer needs a file.",
@@ -52,6 +45,21 @@ def open_destination(path: Path | None, environment: Environment) -> Iterator[Bi
             yield stream
         return
     yield from _replaced_whole(path, target, mode, environment)
+
+
+def _looked_up(path: Path) -> tuple[Path, int | None]:
+    """Return the file behind a path, and what it is; `None` where there is nothing yet."""
+    try:
+        # The file behind a link is what the answer goes to; the link stays.
+        target = path.expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise _unusable(path, error) from None
+    try:
+        return target, target.stat().st_mode
+    except FileNotFoundError:
+        return target, None
+    except OSError as error:
+        raise _unusable(path, error) from None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, BinaryIO, TextIO
 
 __all__ = ["Environment"]
@@ -25,6 +25,8 @@ class Environment:
     stdout: TextIO
     """Carries the answer and nothing else."""
     stdout_is_terminal: bool
+    stdout_is_closed: bool = field(default=False, kw_only=True)
+    """Whether the parent closed it: what is written goes nowhere."""
     stderr: TextIO
     """Carries everything else."""
     stderr_is_terminal: bool
@@ -46,6 +48,7 @@ class Environment:
             stdin_is_terminal=_is_terminal(stdin),
             stdout=stdout or _nowhere(),
             stdout_is_terminal=_is_terminal(stdout),
+            stdout_is_closed=stdout is None,
             stderr=stderr or _nowhere(),
             stderr_is_terminal=_is_terminal(stderr),
             environ=os.environ,

@@ -54,6 +54,7 @@ class Generate:
     files: list[str] = field(default_factory=list)
     config: LLMConfig = LLMConfig()
     request: RequestOptions = field(default_factory=RequestOptions)
+    profile: str | None = None
     stream: bool | None = None
     json: bool = False
     output: Path | None = None
@@ -106,6 +107,10 @@ def _reported(command: Generate, environment: Environment, progress: Progress) -
 
 
 def _generate(command: Generate, environment: Environment, progress: Progress) -> int:
+    if environment.stdout_is_closed and names_stdout(command.output):
+        raise OutputError(
+            "Standard output is closed: nothing was sent.", hint="Write to a file: `-o FILE`."
+        )
     try:
         prompt = build_prompt(
             command.words,
@@ -119,7 +124,11 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
 
         asked = prompt if isinstance(prompt, str) else Message("user", prompt)
         with LLMClient(
-            command.config, config_path=command.config_path, observe=progress, **command.request
+            command.config,
+            profile=command.profile,
+            config_path=command.config_path,
+            observe=progress,
+            **command.request,
         ) as client:
             if client.reason:
                 progress.explain(f"Using {client.target.spec}: {client.reason}.")
@@ -275,11 +284,8 @@ def _judge(
     progress.explain(usage_line(response))
     if isinstance(sink, WholeSink) and not sink.found_code:
         progress.say("The answer has no fenced code: printed as it is.")
-    if response.finish_reason == "length" and not _is_limited(client):
-        progress.warn(
-            "The answer is not complete: the model reached its limit of tokens. "
-            "Allow more with `--max-tokens`."
-        )
+    if response.finish_reason == "length" and not _reached_what_was_asked(response, client):
+        progress.warn("The answer is not complete: the model reached its own limit of tokens.")
         return ExitStatus.INCOMPLETE
     if not response.content and not response.tool_calls:
         progress.warn("The model answered with nothing.")
@@ -287,13 +293,16 @@ def _judge(
     return ExitStatus.ANSWERED
 
 
-def _is_limited(client: LLMClient) -> bool:
-    """Return whether requests of this client bound the answer: by flag, configuration or option."""
+def _reached_what_was_asked(response: LLMResponse, client: LLMClient) -> bool:
+    """Return whether the answer is as long as flag, configuration or option allow."""
     body = _body(client.preview("?"))
     options = body.get("options")
-    return not _LIMIT_FIELDS.isdisjoint(body) or (
-        isinstance(options, dict) and not _LIMIT_FIELDS.isdisjoint(options)
-    )
+    asked = {**(options if isinstance(options, dict) else {}), **body}
+    limits = [value for name, value in asked.items() if name in _LIMIT_FIELDS]
+    if response.usage is None:
+        return bool(limits)
+    # The last token may be one that is not counted.
+    return any(response.usage.completion_tokens >= limit - 1 for limit in limits)
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

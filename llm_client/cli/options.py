@@ -25,6 +25,7 @@ __all__ = [
     "NoStdin",
     "Options",
     "OutputFile",
+    "Profile",
     "Provider",
     "Quiet",
     "Retries",
@@ -63,6 +64,9 @@ Provider = Annotated[
         help="Who answers: ollama, openai, embedded…",
         autocompletion=lambda incomplete: _starting(incomplete, _providers()),
     ),
+]
+Profile = Annotated[
+    str | None, _option("--profile", help="A profile of the configuration.", metavar="NAME")
 ]
 Model = Annotated[
     str | None, _option("--model", "-m", help="PROVIDER/MODEL, or MODEL with -p or -u.")

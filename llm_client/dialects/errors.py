@@ -141,6 +141,10 @@ class _Details:
     status: int | None = None
     in_band: bool = True
     """False when the body was no error that a provider of LLMs would send (HTML, nothing)."""
+    retry_after: float | None = None
+    """Seconds, from Google's `RetryInfo`: the only hint that Gemini gives."""
+    is_used_up: bool = False
+    """Whether Google's `QuotaFailure` names a quota of the day, which waiting does not help."""
 
 
 def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
@@ -196,15 +200,18 @@ def _build(
     body: bytes,
 ) -> LLMError:
     kind = _classify(details, status, target)
+    asked = retry_after_seconds(headers)
 
     def masked(word: str | None) -> str | None:
         return None if word is None else redact(word, [target.api_key])
 
     message = redact(details.message, [target.api_key])[:MESSAGE_LIMIT]
     lead = _LEADS.get(kind, "{provider} answered with an error")
+    if kind is AuthenticationError and status == 401 and not target.api_key:
+        lead = "{provider} wants a key"
     lead = lead.format(provider=target.provider.name, model=target.model)
     text = f"{lead} ({status}): {message}"
-    hint = _hint(kind, target)
+    hint = _hint(kind, target, details.retry_after if asked is None else asked)
     if not issubclass(kind, LLMAPIError):
         return kind(text, hint=hint)
     return kind(
@@ -214,8 +221,8 @@ def _build(
         code=masked(details.code),
         type=masked(details.type),
         param=masked(details.param),
-        request_id=headers.get("x-request-id") or headers.get("request-id"),
-        retry_after=retry_after_seconds(headers),
+        request_id=masked(headers.get("x-request-id") or headers.get("request-id")),
+        retry_after=details.retry_after if asked is None else asked,
         provider=target.provider.name,
         model=target.model,
         retryable=_retryable(kind, status, headers),
@@ -236,9 +243,11 @@ _LEADS: dict[type[LLMError], str] = {
 }
 
 
-def _hint(kind: type[LLMError], target: Target) -> str | None:
+def _hint(kind: type[LLMError], target: Target, retry_after: float | None) -> str | None:
+    if kind is RateLimitError and retry_after is not None:
+        return f"It asks to wait {retry_after:g} s."
     if kind is AuthenticationError:
-        names = " or ".join(target.provider.key_env) or "LLM_CLIENT_API_KEY"
+        names = " or ".join(target.provider.key_env) or target.provider.own_key_variable
         return f"Put a valid key into {names}."
     if kind is ModelNotFoundError and target.provider.fetch_model_command:
         return f"Fetch it with `{target.provider.fetch_model_command} {target.model}`."
@@ -246,6 +255,8 @@ def _hint(kind: type[LLMError], target: Target) -> str | None:
 
 
 def _classify(details: _Details, status: int, target: Target) -> type[LLMError]:
+    if details.is_used_up:
+        return QuotaExceededError
     for word in (details.code, details.type):
         if word is not None and (kind := _BY_CODE.get(word.lower())) is not None:
             return kind
@@ -262,7 +273,7 @@ def _classify(details: _Details, status: int, target: Target) -> type[LLMError]:
 
 def _retryable(kind: type[LLMError], status: int, headers: Mapping[str, str]) -> bool:
     if issubclass(
-        kind, AuthenticationError | ModelNotFoundError | QuotaExceededError | ValidationError
+        kind, AuthenticationError | ModelNotFoundError | QuotaExceededError | ContextLengthError
     ):
         return False
     if status in _NEVER_RETRYABLE_STATUSES:
@@ -339,6 +350,7 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
             message = f"{message}: {raw}"
     code, kind = value.get("code"), value.get("type")
     status = str(value.get("status_code", code))
+    retry_after, is_used_up = _google_details(value.get("details"))
     return _Details(
         message,
         code=None if code is None else str(code),
@@ -346,7 +358,21 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
         param=value["param"] if isinstance(value.get("param"), str) else None,
         # LiteLLM writes it as a string.
         status=int(status) if re.fullmatch(_ERROR_STATUS, status) else None,
+        retry_after=retry_after,
+        is_used_up=is_used_up,
     )
+
+
+def _google_details(details: object) -> tuple[float | None, bool]:
+    """Return the seconds to wait that Google's details ask for, and whether a daily quota is gone."""
+    retry_after, is_used_up = None, False
+    for detail in details if isinstance(details, list) else ():
+        match detail:
+            case {"retryDelay": str(delay)} if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?s", delay):
+                retry_after = float(delay[:-1])
+            case {"violations": list(violations)}:
+                is_used_up = is_used_up or "PerDay" in json.dumps(violations)
+    return retry_after, is_used_up
 
 
 def _unwrapped(message: Any) -> _Details | None:

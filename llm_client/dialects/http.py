@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from io import BytesIO
 
-from .._version import __version__
 from ..exceptions import ValidationError
 from ..types.http import HttpRequest, Timeouts
 from ..types.long_text import LongText
@@ -15,7 +15,6 @@ from ..types.target import Target
 
 __all__ = ["json_request"]
 
-_USER_AGENT = f"llm_client/{__version__}"
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _LONG_TEXT = 1 << 20
 """Characters. A longer text is encoded in pieces: in one go it is copied three times."""
@@ -38,16 +37,16 @@ def json_request(
     Raises:
         ValidationError: the body has something that JSON cannot say.
     """
-    headers = [
-        ("accept", stream_type if stream else "application/json"),
-        ("user-agent", _USER_AGENT),
-    ]
+    headers = [("accept", stream_type if stream else "application/json")]
     encoded = None
     if body is not None:
         headers.append(("content-type", "application/json"))
         encoded = _encode(body)
     if target.api_key:
         headers.append(("authorization", f"Bearer {target.api_key.reveal()}"))
+    elif target.basic_auth:
+        pair = target.basic_auth.reveal().encode("utf-8", "replace")
+        headers.append(("authorization", f"Basic {b64encode(pair).decode('ascii')}"))
     return HttpRequest(
         method=method,
         url=target.base_url + path,

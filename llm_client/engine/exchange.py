@@ -93,6 +93,7 @@ class Deadline:
             connect=shorter(timeouts.connect),
             first_byte=shorter(timeouts.first_byte),
             silence=shorter(timeouts.silence),
+            total=left,
         )
 
 
@@ -116,12 +117,13 @@ def exchange(
         LLMError: there is no whole answer.
     """
     dialect = find_dialect(target.provider.dialect)
-    wire = dialect.encode(request, target)
+    asked = replace(request, stream=True) if target.provider.quirks.streams_always else request
+    wire = dialect.encode(asked, target)
     head = yield from _open(wire, target, deadline)
     if head.status >= 400:
         body = yield from _and_close(_read_all(deadline, _ERROR_BODY_LIMIT))
-        raise dialect.error(head, body, target)
-    if _is_streamed(head, request):
+        raise dialect.error(_dated(head), body, target)
+    if _is_streamed(head, asked):
         steps = _read_stream(dialect, request, target, fold, deadline, note_output)
         yield from _and_close(steps)
         return
@@ -192,6 +194,18 @@ def _open(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[Head]:
         raise
 
 
+def _dated(head: Head) -> Head:
+    """Return a head with the time at which it came, if it does not say (RFC 9110, section 6.6.1).
+
+    A `Retry-After` that is a date is read against it.
+    """
+    if "date" in head.headers:
+        return head
+    from email.utils import formatdate
+
+    return replace(head, headers={**head.headers, "date": formatdate(usegmt=True)})
+
+
 def _is_streamed(head: Head, request: LLMRequest) -> bool:
     """Return whether the body is a stream of events: what the server says, else what was asked."""
     kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -200,10 +214,18 @@ def _is_streamed(head: Head, request: LLMRequest) -> bool:
     return request.stream or kind in {"text/event-stream", "application/x-ndjson"}
 
 
+def _read(deadline: Deadline) -> Steps[bytes]:
+    """Read, unless the deadline is over: not every transport can cut a wait short."""
+    left = deadline.remaining()
+    if left == 0.0:
+        raise deadline.error(1)
+    return (yield from read(left))
+
+
 def _read_all(deadline: Deadline, limit: int | None = None) -> Steps[bytes]:
     parts: list[bytes] = []
     size = 0
-    while data := (yield from read(deadline.remaining())):
+    while data := (yield from _read(deadline)):
         parts.append(data)
         size += len(data)
         if limit is not None and size >= limit:
@@ -221,7 +243,7 @@ def _read_stream(
 ) -> Steps[None]:
     decoder = dialect.decoder(target)
     while not decoder.done:
-        data = yield from read(deadline.remaining())
+        data = yield from _read(deadline)
         chunks = decoder.feed(data) if data else decoder.end()
         yield from _take(chunks, request, fold, note_output)
         if not data:

@@ -30,7 +30,7 @@ from ..exceptions import (
     StreamInterruptedError,
     TimeoutError,
 )
-from ..policy.retry import may_fall_back, retry_delay
+from ..policy.retry import may_fall_back, retry_delay, without_refused_field
 from ..types.config import RetrySettings
 from ..types.events import (
     AttemptRecord,
@@ -191,6 +191,10 @@ def _retry(
             progress.attempts += 1
             return (yield from _attempt(request, target, context, progress, retries))
         except LLMError as error:
+            relaxed = without_refused_field(error, target)
+            if relaxed is not None and not progress.deadline.passed():
+                target = relaxed
+                continue
             delay = retry_delay(error, retries, context.retry, context.chance())
             if progress.emitted or delay is None or progress.deadline.passed():
                 raise

@@ -6,6 +6,8 @@ content: the engine never asks once something was shown to the user.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -18,8 +20,9 @@ from ..exceptions import (
     ValidationError,
 )
 from ..types.config import RetrySettings
+from ..types.target import Target
 
-__all__ = ["may_fall_back", "retry_delay"]
+__all__ = ["may_fall_back", "retry_delay", "without_refused_field"]
 
 JITTER = 0.25
 """The share of a delay that is random, so that many clients do not come back at once."""
@@ -52,10 +55,25 @@ def retry_delay(
 
 def _is_passing(error: LLMError) -> bool:
     if isinstance(error, ConnectionError):
-        return not error.refused
+        return error.retryable
     if isinstance(error, LLMAPIError):
         return error.retryable
     return isinstance(error, StreamInterruptedError)
+
+
+def without_refused_field(error: LLMError, target: Target) -> Target | None:
+    """Return the target with `stream_options` left out, when that is what it refused.
+
+    Mistral answers 422 to it, Azure and older servers 400 (WIRE.md §11.18).
+    """
+    if not isinstance(error, ValidationError) or not target.provider.quirks.stream_options:
+        return None
+    if "stream_options" not in f"{error.message} {error.param} {error.body}":
+        return None
+    provider = target.provider
+    return replace(
+        target, provider=replace(provider, quirks=replace(provider.quirks, stream_options=False))
+    )
 
 
 def may_fall_back(error: LLMError) -> bool:

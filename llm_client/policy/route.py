@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..exceptions import ConfigurationError
 from ..providers.catalog import CATALOG, find_provider
 from ..types.config import LLMConfig, Profile, ProviderSettings, RetrySettings, Settings
 from ..types.http import DEFAULT_CONNECT_SECONDS, DEFAULT_SILENCE_SECONDS, Timeouts
-from ..types.secret import Secret
-from ..types.target import ProviderSpec, Target
+from ..types.secret import Secret, without_password
+from ..types.target import ProviderSpec, Target, variable_part
+from ..wire.loopback import is_loopback_host
 
 __all__ = [
+    "COMPATIBLE",
     "base_url_for",
     "is_loopback",
     "key_variables",
@@ -69,16 +71,24 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
         name = name.lower()
     own = settings.providers.get(name, ProviderSettings())
     provider = _provider(name, own)
+    if config.base_url is not None and provider.base_url.startswith("gguf:"):
+        raise ConfigurationError(
+            f"{name!r} runs in this process and has no address, but one is given: "
+            f"{without_password(config.base_url)!r}.",
+            hint="Leave out the provider or the address.",
+        )
+    address = base_url_for(provider, environ, given=config.base_url)
+    base_url, basic_auth = _without_credentials(address)
+    verify_ssl = own.verify_ssl if config.verify_ssl is None else config.verify_ssl
     return Target(
         provider=provider,
         model=model or _first_set(provider.model_env, environ) or provider.default_model,
-        base_url=base_url_for(provider, environ, given=config.base_url),
+        base_url=base_url,
         api_key=resolve_key(provider, environ, given=config.api_key),
-        timeouts=_timeouts(provider, config.timeout or own.timeout),
+        basic_auth=basic_auth,
+        timeouts=_timeouts(provider, own.timeout if config.timeout is None else config.timeout),
         options={**own.options, **config.options},
-        verify_ssl=own.verify_ssl
-        if config.verify_ssl is True and own.verify_ssl is not None
-        else config.verify_ssl,
+        verify_ssl=True if verify_ssl is None else verify_ssl,
     )
 
 
@@ -135,7 +145,7 @@ def base_url_for(
     """
     url = (
         given
-        or environ.get(f"LLM_CLIENT_{_variable(provider.name)}_BASE_URL")
+        or environ.get(f"LLM_CLIENT_{variable_part(provider.name)}_BASE_URL")
         or _first_set(provider.base_url_env, environ)
     )
     if not url:
@@ -173,20 +183,13 @@ def resolve_key(
 
 def key_variables(provider: ProviderSpec) -> tuple[str, ...]:
     """Return the names of the variables that may hold a provider's key, the first one set wins."""
-    return (f"LLM_CLIENT_{_variable(provider.name)}_API_KEY", *provider.key_env)
+    return (provider.own_key_variable, *provider.key_env)
 
 
 def is_loopback(url: str) -> bool:
     """Return whether an address stays on this machine."""
     parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    return (
-        parts.scheme not in {"http", "https"}
-        or host in {"localhost", "::1"}
-        or host.endswith(".localhost")
-        # `127.example.com` is a name that anybody can own.
-        or (host.startswith("127.") and host.replace(".", "").isdecimal())
-    )
+    return parts.scheme not in {"http", "https"} or is_loopback_host(parts.hostname or "")
 
 
 def _provider(name: str, own: ProviderSettings) -> ProviderSpec:
@@ -253,6 +256,15 @@ def _normal_url(url: str, provider: ProviderSpec) -> str:
     return parts._replace(netloc=netloc, path=_normal_path(parts.path, provider)).geturl()
 
 
+def _without_credentials(url: str) -> tuple[str, Secret | None]:
+    """Return an address that can be shown, and the `user:password` that stood in it."""
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    return parts._replace(netloc=host).geturl(), Secret(unquote(userinfo))
+
+
 _SCHEMES = frozenset({"http", "https", "gguf"})
 _UNWANTED = re.compile(r"[\s?#]")
 """The path of a request is put behind an address, so a query cannot stand there."""
@@ -270,10 +282,6 @@ def _normal_path(path: str, provider: ProviderSpec) -> str:
     for ending in unwanted:
         path = path.removesuffix(ending)
     return path or missing
-
-
-def _variable(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name.upper())
 
 
 def _first_set(names: tuple[str, ...], environ: Mapping[str, str]) -> str | None:

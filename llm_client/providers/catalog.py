@@ -49,7 +49,6 @@ _ROWS = (
         key_env=("OLLAMA_API_KEY",),
         base_url_env=("OLLAMA_BASE_URL", "OLLAMA_HOST"),
         key_required=False,
-        local=True,
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
         start_command="ollama serve",
         fetch_model_command="ollama pull",
@@ -61,7 +60,6 @@ _ROWS = (
         key_env=("LMSTUDIO_API_KEY", "LM_API_TOKEN"),
         base_url_env=("LMSTUDIO_BASE_URL",),
         key_required=False,
-        local=True,
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
         start_command="lms server start",
         quirks=Quirks(max_tokens_field="max_tokens"),
@@ -71,10 +69,10 @@ _ROWS = (
         # The default port is moving from 8080 to 9931 (WIRE.md §0.6).
         base_url="http://localhost:8080/v1",
         dialect="openai-chat",
-        key_env=("LLAMA_API_KEY",),
+        # Not LLAMA_API_KEY, which is also the key of Meta's cloud.
+        key_env=("LLAMACPP_API_KEY",),
         base_url_env=("LLAMACPP_BASE_URL",),
         key_required=False,
-        local=True,
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
         start_command="llama-server -m model.gguf",
         alternative_base_urls=("http://localhost:9931/v1",),
@@ -87,7 +85,7 @@ _ROWS = (
         dialect="openai-chat",
         base_url_env=("MLX_BASE_URL",),
         key_required=False,
-        local=True,
+        owned_by="",
         # mlx_lm.server's name for the model that it was started with.
         default_model="default_model",
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
@@ -102,7 +100,6 @@ _ROWS = (
         key_env=("VLLM_API_KEY",),
         base_url_env=("VLLM_BASE_URL",),
         key_required=False,
-        local=True,
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
         start_command="vllm serve MODEL",
         owned_by="vllm",
@@ -124,10 +121,10 @@ _ROWS = (
         dialect="openai-chat",
         model_env=("LLM_CLIENT_EMBEDDED_MODEL",),
         key_required=False,
-        local=True,
         default_model="demo",
         first_byte=_LOCAL_FIRST_BYTE_SECONDS,
-        quirks=Quirks(max_tokens_field="max_tokens"),
+        # llama.cpp goes on with a whole answer whose reader is gone (seen 2026-10).
+        quirks=Quirks(max_tokens_field="max_tokens", streams_always=True),
     ),
 )
 

@@ -38,6 +38,9 @@ __all__ = ["AsyncGGUFTransport", "GGUFTransport"]
 
 MAX_CONTEXT_TOKENS = 8192
 """The context that is asked for: all that a model allows may not fit in memory."""
+LONGEST_TOKEN_BYTES = 256
+"""More than any token of a known vocabulary. A request longer than a whole context of those is refused
+before llama.cpp reads it, which would take it 80 bytes of memory a byte (seen with xllamacpp 2026.10)."""
 RECEIVE_BYTES = 64 * 1024
 CONNECT_AGAIN_SECONDS = 0.001
 """Pause before connecting again when the server's queue of new connections is full."""
@@ -52,7 +55,7 @@ class GGUFTransport(httpx.BaseTransport):
         """Make a transport; nothing is loaded before the first request that names a model.
 
         Args:
-            n_ctx: context in tokens, shared by the requests that run at once; llama.cpp lowers it
+            n_ctx: context in tokens of the request that runs; llama.cpp lowers it
                 to what the model was trained for.
             demo_directory: where the demo model's file is kept; `None` is the user's cache.
         """
@@ -66,7 +69,7 @@ class GGUFTransport(httpx.BaseTransport):
             ConfigurationError: the extra is not installed.
             httpx.TransportError: a wait ran out, or the model was unloaded meanwhile.
         """
-        job = _job_or_answer(request, request.read())
+        job = _job_or_answer(request, request.read(), self._n_ctx)
         if isinstance(job, httpx.Response):
             return job
         try:
@@ -88,7 +91,7 @@ class AsyncGGUFTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request; see `GGUFTransport.handle_request`."""
-        job = _job_or_answer(request, await request.aread())
+        job = _job_or_answer(request, await request.aread(), self._n_ctx)
         if isinstance(job, httpx.Response):
             return job
         try:
@@ -125,6 +128,7 @@ class _SyncAnswer(httpx.SyncByteStream):
     def begin(self) -> httpx.Response:
         """Send the request and wait for the head of the answer."""
         with failing_as_httpx(self.close):
+            self._socket.settimeout(self._outgoing.waits.within(None))
             self._socket.connect(self._model.address)
             for piece in self._outgoing.pieces:
                 self._socket.sendall(piece)
@@ -143,6 +147,10 @@ class _SyncAnswer(httpx.SyncByteStream):
                     break
                 piece = self._receive()
         self.close()
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next piece by `seconds` from now; see `exchange`."""
+        self._incoming.limit(seconds)
 
     def close(self) -> None:
         self._model.hang_up(self._socket)
@@ -171,9 +179,10 @@ class _AsyncAnswer(httpx.AsyncByteStream):
     async def begin(self) -> httpx.Response:
         """Send the request and wait for the head of the answer."""
         with failing_as_httpx(self._hang_up):
-            await self._connect()
-            for piece in self._outgoing.pieces:
-                await self._loop.sock_sendall(self._socket, piece)
+            async with self._timeout(self._outgoing.waits.within(None)):
+                await self._connect()
+                for piece in self._outgoing.pieces:
+                    await self._loop.sock_sendall(self._socket, piece)
             self._incoming.request_sent()
             while self._incoming.reader.head is None:
                 self._first = await self._receive()
@@ -189,6 +198,10 @@ class _AsyncAnswer(httpx.AsyncByteStream):
                     break
                 piece = await self._receive()
         self._hang_up()
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next piece by `seconds` from now; see `exchange`."""
+        self._incoming.limit(seconds)
 
     async def aclose(self) -> None:
         self._hang_up()
@@ -215,7 +228,7 @@ class _AsyncAnswer(httpx.AsyncByteStream):
         return self._incoming.take(data)
 
 
-def _job_or_answer(request: httpx.Request, body: bytes) -> _Job | httpx.Response:
+def _job_or_answer(request: httpx.Request, body: bytes, n_ctx: int) -> _Job | httpx.Response:
     """Answer what needs no model, or say which model a request is for."""
     require_llama_cpp()
     match request.method, request.url.path:
@@ -224,13 +237,18 @@ def _job_or_answer(request: httpx.Request, body: bytes) -> _Job | httpx.Response
         case "GET", "/v1/models":
             return httpx.Response(200, json={"object": "list", "data": _model_list()})
         case "POST", _:
-            return _job(body)
+            return _job(body, n_ctx)
         case method, path:
             message = f"The embedded runtime has nothing at {method} {path}."
             return _error(ModelUnavailable(404, "not_found", message))
 
 
-def _job(body: bytes) -> _Job | httpx.Response:
+def _job(body: bytes, n_ctx: int) -> _Job | httpx.Response:
+    if len(body) > n_ctx * LONGEST_TOKEN_BYTES:
+        message = (
+            f"a request of {len(body)} bytes exceeds the available context size ({n_ctx} tokens)"
+        )
+        return _error(ModelUnavailable(400, "exceed_context_size_error", message))
     try:
         fields = json.loads(body)
     except ValueError as error:

@@ -50,8 +50,9 @@ __all__ = [
 
 DEMO = "demo"
 """Name of the demo model, where another model is named by its path."""
-PARALLEL_REQUESTS = 4
-"""Requests that llama.cpp works on at once, in one shared context: its own default."""
+PARALLEL_REQUESTS = 1
+"""Requests that llama.cpp works on at once; more wait their turn. Several would share one context,
+and when it is full all of them fail (seen with xllamacpp 2026.10), or take the memory of one each."""
 SINGLE_THREAD_BYTES = 32 * 1024 * 1024
 """Up to this size of file, one thread is best: the work of a token is shorter than the wait for the
 other threads, which takes seconds where all cores are busy (seen with xllamacpp 2026.10)."""
@@ -224,7 +225,8 @@ def require_llama_cpp() -> ModuleType:
     except ImportError as error:
         raise ConfigurationError(
             f"The embedded runtime needs llama.cpp as the package 'xllamacpp': {error}.",
-            hint="Install it with `pip install 'llm_client[local]'`.",
+            # Not `llm_client[local]`: on the registry that name is somebody else's.
+            hint="Install it with `pip install 'xllamacpp>=2026.10'`.",
         ) from error
     return xllamacpp  # type: ignore[no-any-return]
 
@@ -287,7 +289,6 @@ def _start_server(name: str, path: Path, n_ctx: int, key: str, address: Address)
     params.model_alias = {name}
     params.n_ctx = n_ctx
     params.n_parallel = PARALLEL_REQUESTS
-    params.kv_unified = True
     params.hostnames = [address.listen_on]
     params.port = 0
     params.api_keys = [key]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .secret import Secret
+from .checks import check_count, check_seconds
+from .secret import Secret, without_password
 
 __all__ = ["LLMConfig", "Profile", "ProviderSettings", "RetrySettings", "Settings"]
 
@@ -28,8 +29,9 @@ class LLMConfig:
     timeout: float | None = None
     """Seconds: bounds every single wait. `None`: 5 to connect, the catalog's figure for the first
     byte, 30 of silence."""
-    verify_ssl: bool | str = True
-    """True, False, the path of a CA file or directory, or `system`."""
+    verify_ssl: bool | str | None = None
+    """True, False, the path of a CA file or directory, or `system`; `None`: as configured, else
+    True."""
     max_retries: int | None = None
     """`None`: as configured, else 3."""
     retry_delay: float | None = None
@@ -52,6 +54,22 @@ class LLMConfig:
     def __post_init__(self) -> None:
         if isinstance(self.api_key, str):
             object.__setattr__(self, "api_key", Secret(self.api_key) if self.api_key else None)
+        for name in ("timeout", "retry_delay", "retry_max_delay", "cache_ttl"):
+            if (value := getattr(self, name)) is not None:
+                check_seconds(name, value, zero=name != "timeout")
+        if self.max_retries is not None:
+            check_count("max_retries", self.max_retries, least=0)
+
+    def __repr__(self) -> str:
+        """Show what is set, without a password that the address may hold."""
+        said = {
+            name: value
+            for name in self.__slots__
+            if (value := getattr(self, name)) not in (None, (), {})
+        }
+        if self.base_url is not None:
+            said["base_url"] = without_password(self.base_url)
+        return f"LLMConfig({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,17 @@ class Timeouts:
     """From the request being sent to the first byte of the answer's body."""
     silence: float | None = DEFAULT_SILENCE_SECONDS
     """The longest gap between two later bytes."""
+    total: float | None = None
+    """Seconds left for the whole call when the request is handed over; `None` is no bound."""
+
+    def longest_read(self) -> float | None:
+        """Return the wait of a transport that knows but one for all reads; `None` is no bound.
+
+        The longer of the two, because a slow start is normal and must not be cut.
+        """
+        if self.first_byte is None or self.silence is None:
+            return None
+        return max(self.first_byte, self.silence)
 
 
 @dataclass(frozen=True, slots=True)

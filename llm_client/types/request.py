@@ -6,12 +6,12 @@ Options default to "not sent": several current models refuse even a default temp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias, TypedDict
 
 from ..exceptions import ValidationError
+from .checks import check_count, check_range
 from .messages import Message, Tool
 
 __all__ = ["LLMRequest", "Prompt", "RequestOptions"]
@@ -69,10 +69,12 @@ class LLMRequest:
     """Whether the answer is wanted piece by piece."""
 
     def __post_init__(self) -> None:
-        _check_range("temperature", self.temperature, 0.0, 2.0)
-        _check_range("top_p", self.top_p, 0.0, 1.0)
+        if self.temperature is not None:
+            check_range("temperature", self.temperature, 0.0, 2.0)
+        if self.top_p is not None:
+            check_range("top_p", self.top_p, 0.0, 1.0)
         if self.max_tokens is not None:
-            _check_count("max_tokens", self.max_tokens)
+            check_count("max_tokens", self.max_tokens)
         if not any(_says_something(m) for m in self.messages if m.role != "system"):
             raise ValidationError(
                 "The prompt is empty: there is nothing to send.",
@@ -161,17 +163,3 @@ def _tuple(name: str, value: object) -> tuple[Any, ...]:
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
         return tuple(value)
     raise ValidationError(f"{name} {value!r} is not a list.", param=name)
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or value < 1:
-        raise ValidationError(f"{name} {value!r} must be a whole number, 1 or more.", param=name)
-
-
-def _check_range(name: str, value: float | None, low: float, high: float) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int | float):
-        raise ValidationError(f"{name} {value!r} is not a number.", param=name)
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ValidationError(f"{name} {value!r} is out of range: {low:g} to {high:g}.", param=name)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-__all__ = ["Secret", "redact"]
+__all__ = ["Secret", "redact", "without_password"]
 
 MASK = "***"
 MINIMUM_SECRET_LENGTH = 6
@@ -73,3 +73,8 @@ def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
         if secret is not None and len(secret.reveal()) >= MINIMUM_SECRET_LENGTH:
             text = text.replace(secret.reveal(), MASK)
     return re.sub(_KEY_SHAPES, MASK, text)
+
+
+def without_password(address: str) -> str:
+    """Return an address with what stands before its `@` masked."""
+    return re.sub(r"(?<=//)[^/?#]*@", f"{MASK}@", address)

@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from .http import DEFAULT_FIRST_BYTE_SECONDS, Timeouts
 from .secret import Secret
 
-__all__ = ["ProviderSpec", "Quirks", "Target"]
+__all__ = ["ProviderSpec", "Quirks", "Target", "variable_part"]
+
+
+def variable_part(name: str) -> str:
+    """Return a provider's name as it stands in the names of variables."""
+    return "".join(c if c.isalnum() else "_" for c in name.upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,9 @@ class Quirks:
     """Name of the field that bounds the answer."""
     stream_options: bool = True
     """Whether `stream_options.include_usage` is understood."""
+    streams_always: bool = False
+    """Whether an answer is streamed on the wire also when it is wanted whole: where giving up on
+    a whole one does not stop its generation."""
     not_found_is_model: bool = True
     """Whether a 404 on the chat path means that the model is missing."""
 
@@ -42,8 +50,6 @@ class ProviderSpec:
     model_env: tuple[str, ...] = ()
     """Variables that name the model."""
     key_required: bool = True
-    local: bool = False
-    """A server on the user's own machine: no key, slow first byte, may simply not run."""
     default_model: str = ""
     """Used when none is named; empty means: ask the server and take its first."""
     first_byte: float = DEFAULT_FIRST_BYTE_SECONDS
@@ -54,9 +60,15 @@ class ProviderSpec:
     """What fetches a missing model, with its name behind it, for the hint."""
     alternative_base_urls: tuple[str, ...] = ()
     """Where the server may also listen, when `base_url` is the default."""
-    owned_by: str = ""
-    """What its model list says under `owned_by`, to tell servers apart that share a port."""
+    owned_by: str | None = None
+    """What its model list says under `owned_by` (empty: nothing), to tell servers apart that share
+    a port; `None` where that is no question."""
     quirks: Quirks = Quirks()
+
+    @property
+    def own_key_variable(self) -> str:
+        """The variable that holds the key before any other: `LLM_CLIENT_<PROVIDER>_API_KEY`."""
+        return f"LLM_CLIENT_{variable_part(self.name)}_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,10 @@ class Target:
     provider: ProviderSpec
     model: str
     base_url: str
+    """Without credentials: those of an address `http://user:password@host` are `basic_auth`."""
     api_key: Secret | None = None
+    basic_auth: Secret | None = None
+    """`user:password` from the address; used when there is no key."""
     timeouts: Timeouts = Timeouts()
     options: Mapping[str, object] = field(default_factory=dict)
     """Provider-specific fields from the configuration, under those of the request."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,19 @@ from ..support.fault_server import (
     respond,
     say_nothing,
 )
-from .program import EVENT_STREAM, answer, ask, error, event, run, stream, text
+from .program import (
+    EVENT_STREAM,
+    SECONDS,
+    answer,
+    ask,
+    command,
+    environment,
+    error,
+    event,
+    run,
+    stream,
+    text,
+)
 
 CUT_CHARACTER = b'data: {"choices":[{"delta":{"content":"\xc3'
 """The first byte of a character of two, and then nothing more."""
@@ -49,7 +64,9 @@ CUT_CHARACTER = b'data: {"choices":[{"delta":{"content":"\xc3'
         pytest.param(respond(headers=EVENT_STREAM), 1, b"", "sent nothing", id="empty-stream"),
         pytest.param(respond(), 1, b"", "sent nothing", id="empty-body"),
         pytest.param(answer(), 7, b"", "answered with nothing", id="empty-answer"),
-        pytest.param(answer("a", finish="length"), 7, b"a\n", "--max-tokens", id="length"),
+        pytest.param(
+            answer("a", finish="length"), 7, b"a\n", "its own limit of tokens", id="length"
+        ),
         pytest.param(answer("a", finish="content_filter"), 7, b"a\n", "withheld", id="filter"),
         pytest.param(garbage(), 4, b"", "does not speak HTTP", id="no-http"),
         pytest.param(close_before_head(), 4, b"", "before an answer", id="hangs-up"),
@@ -253,3 +270,48 @@ def test_config_that_is_a_directory_is_told(tmp_path: Path) -> None:
     result = run("generate", "--config", str(tmp_path), "hi")
     assert result.status == 3
     assert str(tmp_path) in result.stderr
+
+
+def test_closed_stdout_is_an_error_and_nothing_is_sent() -> None:
+    with fault_server(answer("Yes.")) as server:
+        line = " ".join(map(shlex.quote, map(os.fsdecode, command("generate", "-u", server.url))))
+        done = subprocess.run(
+            ["sh", "-c", f"{line} -m x hi >&-"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            timeout=SECONDS,
+            check=False,
+        )
+        assert server.requests == []
+    assert done.returncode == 1
+    assert b"Standard output is closed" in done.stderr
+
+
+def test_output_from_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with fault_server(answer("Yes.")) as server:
+        line = " ".join(map(shlex.quote, map(os.fsdecode, command("generate", "-u", server.url))))
+        done = subprocess.run(
+            ["sh", "-c", f"rmdir {shlex.quote(str(gone))}; exec {line} -m x -o answer.txt hi"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=gone,
+            env=environment(),
+            timeout=SECONDS,
+            check=False,
+        )
+        assert server.requests == []
+    assert done.returncode == 2
+    assert b"'answer.txt'" in done.stderr
+
+
+@pytest.mark.parametrize(("counted", "exit_status"), [(3, 7), (49, 0), (50, 0)])
+def test_answer_shorter_than_the_limit_that_was_asked_for_is_incomplete(
+    counted: int, exit_status: int
+) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": counted, "total_tokens": 5 + counted}
+    script = stream(*text("a"), event(finish="length", usage=usage), b"data: [DONE]\n\n")
+    with fault_server(script) as server:
+        assert ask(server.url, "--max-tokens", "50", "hi").status == exit_status

@@ -186,3 +186,28 @@ def test_verbose_says_how_each_attempt_failed() -> None:
         result = run("generate", "-u", server.url, "-m", "x", "--retries", "1", "-v", "hi")
     assert result.stdout == b"Yes.\n"
     assert result.stderr.startswith("openai-compatible/x: error after ")
+
+
+def test_profile_is_chosen_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[profiles.quick]\nmodel = "ollama/tiny"\nsystem = "Be brief."\n')
+    result = run("generate", "--config", str(file), "--profile", "quick", "--dry-run", "-v", "hi")
+    body = json.loads(result.stdout)["body"]
+    assert body["model"] == "tiny"
+    assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+    result = run("generate", "--config", str(file), "--profile", "slow", "hi")
+    assert result.status == 3
+    assert "There is no profile 'slow'" in result.stderr
+
+
+def test_default_profile_is_named_when_verbose(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[profiles.default]\nmodel = "ollama/tiny"\n')
+    result = run("generate", "--config", str(file), "--dry-run", "-v", "hi")
+    assert f"Using ollama/tiny: it is the profile 'default' of {file}." in result.stderr
+
+
+def test_address_for_the_embedded_model_is_a_contradiction() -> None:
+    result = run("generate", "-p", "embedded", "-u", "http://127.0.0.1:9", "hi")
+    assert result.status == 3
+    assert "runs in this process and has no address" in result.stderr

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from llm_client._version import __version__
 from llm_client.dialects.base import Dialect, ListsModels
 from llm_client.dialects.ollama import Ollama
 from llm_client.dialects.openai_chat import OpenAIChat
@@ -313,7 +312,6 @@ def test_request_has_address_headers_and_masked_key(
     assert (request.method, request.url) == ("POST", where.base_url + path)
     assert dict(request.headers) == {
         "accept": stream_type,
-        "user-agent": f"llm_client/{__version__}",
         "content-type": "application/json",
         "authorization": "Bearer sk-very-secret",
     }

@@ -236,7 +236,7 @@ def test_404_where_it_is_no_missing_model_stays_an_api_error() -> None:
 @pytest.mark.parametrize(
     ("status", "says", "retryable"),
     [
-        (400, "true", False),
+        (400, "true", True),
         (401, "true", False),
         (405, "true", True),
         (429, "false", False),
@@ -305,7 +305,7 @@ def test_authentication_hint_names_the_variables() -> None:
     assert error(401, provider="lmstudio").hint == (
         "Put a valid key into LMSTUDIO_API_KEY or LM_API_TOKEN."
     )
-    assert error(401, provider="mlx").hint == "Put a valid key into LLM_CLIENT_API_KEY."
+    assert error(401, provider="mlx").hint == "Put a valid key into LLM_CLIENT_MLX_API_KEY."
 
 
 @pytest.mark.parametrize(
@@ -335,4 +335,63 @@ def test_ollama_403_with_an_explanation_is_about_the_key() -> None:
 
 def test_ollama_401_without_a_body_is_about_the_key() -> None:
     value = Ollama().error(Head(401, {}), b"", target("ollama"))
-    assert value.message == "ollama did not accept the key (401): no explanation was given."
+    assert value.message == "ollama wants a key (401): no explanation was given."
+
+
+GOOGLE = "type.googleapis.com/google.rpc."
+
+
+@pytest.mark.parametrize(
+    ("delay", "headers", "expected"),
+    [
+        pytest.param("45.8s", {}, 45.8, id="fraction"),
+        pytest.param("3s", {}, 3.0, id="whole"),
+        pytest.param("45.8s", {"retry-after": "2"}, 2.0, id="header-wins"),
+        pytest.param("soon", {}, None, id="no-number"),
+        pytest.param("-3s", {}, None, id="negative"),
+    ],
+)
+def test_wait_that_google_asks_for_is_read_from_the_body(
+    delay: str, headers: dict[str, str], expected: float | None
+) -> None:
+    details = [{"@type": f"{GOOGLE}Help"}, {"@type": f"{GOOGLE}RetryInfo", "retryDelay": delay}]
+    body = {"error": {"code": 429, "message": "slow", "details": details}}
+
+    failure = api_error(429, body, headers)
+
+    assert failure.retry_after == expected
+    assert isinstance(failure, RateLimitError)
+    assert failure.retryable
+    assert failure.hint == (None if expected is None else f"It asks to wait {expected:g} s.")
+
+
+@pytest.mark.parametrize(
+    ("quota", "kind"),
+    [
+        ("GenerateRequestsPerDayPerProjectPerModel-FreeTier", QuotaExceededError),
+        ("GenerateRequestsPerMinutePerProjectPerModel-FreeTier", RateLimitError),
+    ],
+)
+def test_quota_of_the_day_is_not_a_matter_of_waiting(quota: str, kind: type[LLMAPIError]) -> None:
+    details = [{"@type": f"{GOOGLE}QuotaFailure", "violations": [{"quotaId": quota}]}]
+
+    failure = api_error(429, {"error": {"code": 429, "message": "quota", "details": details}})
+
+    assert type(failure) is kind
+    assert failure.retryable is (kind is RateLimitError)
+
+
+def test_refused_request_is_tried_again_only_when_the_server_says_so() -> None:
+    assert not api_error(400, {"error": {"message": "no"}}).retryable
+    assert api_error(400, {"error": {"message": "no"}}, {"x-should-retry": "true"}).retryable
+
+
+def test_request_id_that_is_a_key_is_masked() -> None:
+    failure = api_error(500, b"{}", {"x-request-id": "sk-0123456789abcdef"}, key="k" * 20)
+
+    assert failure.request_id == "***"
+
+
+@pytest.mark.parametrize(("key", "says"), [(None, "wants a key"), ("k" * 20, "did not accept")])
+def test_missing_key_is_not_called_a_wrong_one(key: str | None, says: str) -> None:
+    assert says in str(api_error(401, {"error": {"message": "no"}}, key=key))

@@ -118,7 +118,7 @@ class Stage:
             case Answer() as answer:
                 return _Exchange(answer, self)
             case Refused():
-                raise ConnectionError("refused", refused=True)
+                raise ConnectionError("refused", refused=True, retryable=False)
             case Interrupt() as interrupt:
                 return interrupt
 

@@ -74,7 +74,7 @@ def test_deadline_that_is_over_at_the_start_sends_nothing(
 def test_deadline_bounds_every_wait_of_a_request() -> None:
     played = play_sync(scenario(whole("Hello"), deadline=2.0))
 
-    assert played.requests[0].timeouts == Timeouts(2.0, 2.0, 2.0)
+    assert played.requests[0].timeouts == Timeouts(2.0, 2.0, 2.0, total=2.0)
     assert [step for step in played.trace if step.startswith("Read")] == ["Read(2.0)"] * 2
 
 
@@ -88,7 +88,7 @@ def test_no_deadline_leaves_the_waits_of_the_target() -> None:
 def test_deadline_bounds_waits_without_a_bound_of_their_own() -> None:
     deadline = Deadline(4.0, 10.0, lambda: 11.0)
 
-    assert deadline.bound(Timeouts(None, None, 1.0)) == Timeouts(3.0, 3.0, 1.0)
+    assert deadline.bound(Timeouts(None, None, 1.0)) == Timeouts(3.0, 3.0, 1.0, total=3.0)
 
 
 def test_deadline_error_names_why_the_last_attempt_failed() -> None:
@@ -276,7 +276,7 @@ def test_look_up_of_models_that_fails_raises_the_error_of_the_provider() -> None
     stage = Stage(scenario(Answer((b'{"error": {"code": "invalid_api_key"}}',), 401)))
     steps = fetch_models(target(), Deadline(None, 0.0, stage.clock))
 
-    with pytest.raises(LLMError, match="did not accept the key"):
+    with pytest.raises(LLMError, match="wants a key"):
         sync_driver(stage).run(steps)
     assert stage.played.opened == stage.played.closed == 1
 
@@ -291,9 +291,7 @@ def test_dialect_without_a_list_of_models_is_a_configuration_error(
 
 
 def _local(start_command: str) -> Target:
-    provider = ProviderSpec(
-        "box", "http://box.test", "openai-chat", local=True, start_command=start_command
-    )
+    provider = ProviderSpec("box", "http://box.test", "openai-chat", start_command=start_command)
     return Target(provider, "m", provider.base_url)
 
 

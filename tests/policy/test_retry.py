@@ -28,7 +28,8 @@ from llm_client.exceptions import (
     ToolError,
     ValidationError,
 )
-from llm_client.policy.retry import may_fall_back, retry_delay
+from llm_client.policy.retry import may_fall_back, retry_delay, without_refused_field
+from llm_client.providers.catalog import find_provider
 from llm_client.types.config import RetrySettings
 from llm_client.types.http import Head
 from llm_client.types.target import ProviderSpec, Target
@@ -109,7 +110,7 @@ def test_retry_delay(
     ("error", "is_retried"),
     [
         pytest.param(ConnectionError("reset"), True, id="connection"),
-        pytest.param(ConnectionError("refused", refused=True), False, id="refused"),
+        pytest.param(ConnectionError("unknown host", retryable=False), False, id="unknown-host"),
         pytest.param(TimeoutError("silent"), True, id="timeout"),
         pytest.param(StreamInterruptedError("cut"), True, id="cut-stream"),
         pytest.param(ContentFilterError("withheld"), False, id="content-filter"),
@@ -212,3 +213,24 @@ def test_delay_over_the_cap_stays_on_the_error_for_the_caller() -> None:
 )
 def test_other_target_may_take_over_where_it_could_succeed(error: LLMError, may: bool) -> None:
     assert may_fall_back(error) is may
+
+
+@pytest.mark.parametrize(
+    ("error", "is_relaxed"),
+    [
+        pytest.param(ValidationError("unknown field stream_options", status=422), True, id="text"),
+        pytest.param(ValidationError("no", status=400, param="stream_options"), True, id="param"),
+        pytest.param(ValidationError("no", body="stream_options: extra"), True, id="body"),
+        pytest.param(ValidationError("unknown field seed", status=422), False, id="other"),
+        pytest.param(LLMServiceError("stream_options", status=500), False, id="fault"),
+    ],
+)
+def test_refused_stream_options_are_left_out(error: LLMError, is_relaxed: bool) -> None:
+    target = Target(find_provider("openai"), model="m", base_url="https://api.example.test/v1")
+
+    relaxed = without_refused_field(error, target)
+
+    assert (relaxed is not None) is is_relaxed
+    if relaxed is not None:
+        assert not relaxed.provider.quirks.stream_options
+        assert without_refused_field(error, relaxed) is None

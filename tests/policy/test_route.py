@@ -114,15 +114,16 @@ def test_timeout_of_the_higher_source_wins(
 @pytest.mark.parametrize(
     ("given", "filed", "expected"),
     [
-        (True, None, True),
-        (True, "/ca.pem", "/ca.pem"),
-        (True, False, False),
+        (None, None, True),
+        (None, "/ca.pem", "/ca.pem"),
+        (None, False, False),
+        (True, False, True),
         (False, "/ca.pem", False),
         ("system", "/ca.pem", "system"),
     ],
 )
 def test_trust_of_the_higher_source_wins(
-    given: bool | str, filed: bool | str | None, expected: bool | str
+    given: bool | str | None, filed: bool | str | None, expected: bool | str
 ) -> None:
     settings = configured(openai=ProviderSettings(verify_ssl=filed))
 
@@ -435,3 +436,20 @@ def test_retry_settings_of_code_go_over_those_of_the_file() -> None:
 )
 def test_loopback_is_told_from_names_that_look_like_it(url: str, is_local: bool) -> None:
     assert is_loopback(url) is is_local
+
+
+@pytest.mark.parametrize("written", ["http://bob:hun%20ter2@h.test/v1", "bob:hun%20ter2@h.test"])
+def test_credentials_of_an_address_are_kept_apart_from_it(written: str) -> None:
+    target = resolve_target(LLMConfig(base_url=written, model="m"), NO_SETTINGS, {})
+
+    assert target.base_url == "http://h.test/v1"
+    assert target.basic_auth == Secret("bob:hun ter2")
+    assert "hun" not in repr(target)
+
+
+def test_address_for_a_model_in_this_process_is_a_contradiction() -> None:
+    config = LLMConfig(provider="embedded", base_url="http://bob:secret@h.test")
+
+    with pytest.raises(ConfigurationError, match="runs in this process") as caught:
+        resolve_target(config, NO_SETTINGS, {})
+    assert "secret" not in str(caught.value)

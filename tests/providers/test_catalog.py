@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -12,13 +11,10 @@ from llm_client.dialects import DIALECTS
 from llm_client.exceptions import ConfigurationError
 from llm_client.providers.catalog import CATALOG, LOCAL_SERVERS, Provider, find_provider
 from llm_client.types.target import ProviderSpec
+from llm_client.wire.loopback import is_loopback_host
 
 ROWS = list(CATALOG.values())
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-
-
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 def test_names_are_the_members_of_the_enumeration() -> None:
@@ -49,11 +45,9 @@ def test_row_keys_only_go_over_https_or_stay_on_the_machine(row: ProviderSpec) -
         assert not parts.fragment
         assert parts.username is None
         if parts.scheme == "http":
-            assert row.local
-            assert is_loopback(parts.hostname or "")
+            assert is_loopback_host(parts.hostname or "")
         else:
-            assert parts.scheme in {"https", "gguf", "mlx"}
-            assert row.local is (parts.scheme != "https")
+            assert parts.scheme in {"https", "gguf"}
 
 
 @every_row
@@ -67,12 +61,12 @@ def test_row_names_variables_that_can_be_set(row: ProviderSpec) -> None:
 @every_row
 def test_row_that_needs_a_key_says_where_it_is_found(row: ProviderSpec) -> None:
     assert row.key_env or not row.key_required
-    assert not (row.local and row.key_required)
+    assert not (row.key_required and not row.base_url.startswith("https://"))
 
 
 @every_row
 def test_local_row_waits_for_a_model_to_load(row: ProviderSpec) -> None:
-    assert row.first_byte >= (300.0 if row.local else 120.0)
+    assert row.first_byte >= (120.0 if row.base_url.startswith("https://") else 300.0)
 
 
 def test_addresses_and_key_variables_are_of_one_row_each() -> None:
@@ -88,7 +82,6 @@ def test_local_servers_are_rows_that_can_be_started() -> None:
     assert len(set(LOCAL_SERVERS)) == len(LOCAL_SERVERS)
     for name in LOCAL_SERVERS:
         row = CATALOG[name]
-        assert row.local
         assert row.start_command
         assert row.base_url.startswith("http://localhost:")
 

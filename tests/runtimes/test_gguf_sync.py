@@ -314,4 +314,4 @@ def test_without_the_extra_the_install_command_is_named(
     with pytest.raises(ConfigurationError, match="xllamacpp") as caught:
         client.post(CHAT, json=chat_body("hi"))
     assert caught.value.hint is not None
-    assert "`pip install 'llm_client[local]'`" in caught.value.hint
+    assert "`pip install 'xllamacpp>=2026.10'`" in caught.value.hint

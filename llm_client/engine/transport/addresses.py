@@ -14,11 +14,13 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from llm_client.wire.loopback import is_loopback_host
+
 __all__ = [
     "Address",
+    "LookUpTimeout",
     "attempt_seconds",
     "closing",
-    "is_loopback",
     "is_readable",
     "known_addresses",
     "most_telling",
@@ -37,17 +39,8 @@ class Address(NamedTuple):
     sockaddr: tuple[Any, ...]
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` (without brackets) can only mean this machine (RFC 6761, RFC 1122)."""
-    host = host.lower().rstrip(".")
-    if host == "localhost" or host.endswith(".localhost") or host == "::1":
-        return True
-    if not host.startswith("127."):
-        return False
-    with contextlib.suppress(OSError):
-        socket.inet_pton(socket.AF_INET, host)
-        return True
-    return False
+class LookUpTimeout(TimeoutError):
+    """The name of the host could not be looked up in time."""
 
 
 def known_addresses(host: bytes, port: int) -> list[Address] | None:
@@ -56,16 +49,18 @@ def known_addresses(host: bytes, port: int) -> list[Address] | None:
     IPv4 comes first for `localhost`: Ollama, llama.cpp, LM Studio and mlx_lm listen on 127.0.0.1
     by default (seen 2026-10). The other family is still tried when it refuses.
     """
-    if host == b"localhost" or host.endswith(b".localhost"):
+    number = host.removesuffix(b".")
+    if b":" not in host and not number[-1:].isdigit():
+        if not is_loopback_host(host.decode("ascii")):
+            return None
         return [
             Address(socket.AF_INET, ("127.0.0.1", port)),
             Address(socket.AF_INET6, ("::1", port, 0, 0)),
         ]
-    if b":" in host or host[-1:].isdigit():
-        with contextlib.suppress(socket.gaierror):
-            return parse_addresses(
-                socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-            )
+    with contextlib.suppress(socket.gaierror):
+        return parse_addresses(
+            socket.getaddrinfo(number, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        )
     return None
 
 

@@ -6,9 +6,11 @@ A session belongs to one event loop. Imported by the first request.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from llm_client.engine.transport.async_sockets import AsyncSocketTransport
@@ -29,30 +31,47 @@ class AsyncGate:
 
     def __init__(self, limit: int) -> None:
         self._free = limit
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[bool]] = deque()
 
-    async def acquire(self) -> None:
-        """Take a place, waiting as long as it takes; whoever takes one must release it."""
+    async def acquire(self, timeout: float | None = None) -> bool:
+        """Take a place, or leave the queue after `timeout` seconds; `None` waits for ever.
+
+        Returns:
+            Whether there is a place, which then must be released.
+        """
         if self._free:
             self._free -= 1
-            return
-        turn = asyncio.get_running_loop().create_future()
+            return True
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[bool] = loop.create_future()
         self._waiting.append(turn)
+        timer = None if timeout is None else loop.call_later(timeout, self._give_up, turn)
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.cancelled():
+                with contextlib.suppress(ValueError):  # `release` may have skipped it meanwhile
+                    self._waiting.remove(turn)
+            elif turn.result():
                 self.release()  # the place came at the moment of the cancellation: pass it on
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def release(self) -> None:
         """Give a place back: to the one who waits longest."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(True)
                 return
         self._free += 1
+
+    def _give_up(self, turn: asyncio.Future[bool]) -> None:
+        if not turn.done():
+            self._waiting.remove(turn)
+            turn.set_result(False)
 
 
 class AsyncSession:
@@ -68,8 +87,12 @@ class AsyncSession:
         self._others: dict[str, httpx.AsyncBaseTransport] = {}
         self._proxies = configured_proxies()
 
-    async def send(self, request: HttpRequest) -> AsyncAnswer:
+    async def send(self, request: HttpRequest, ends: float | None = None) -> AsyncAnswer:
         """Send one request, following nothing, and return its answer at the head.
+
+        Args:
+            request: What the engine sends.
+            ends: When the call is over; see `Waits.ends`.
 
         Raises:
             LLMError: It failed; the error carries no request.
@@ -81,31 +104,41 @@ class AsyncSession:
             if direct and self._proxies is not None:
                 proxy = self._proxies.proxy_for(request.url)
             if direct and proxy is None:
-                return await self._sockets.send(Outgoing.plain(request))
-            return await self._send_by_httpx(request, scheme, proxy)
+                return await self._sockets.send(Outgoing.plain(request, ends))
+            async with asyncio.timeout(None if ends is None else ends - monotonic()):
+                return await self._send_by_httpx(request, scheme, proxy, ends)
         except Exception as error:
             from llm_client.engine.transport.failures import FAILURES, explain
 
             if not isinstance(error, FAILURES):
                 raise
-            failure = explain(error, request.url, request.timeouts, answering=False, proxy=proxy)
+            one_wait = proxy is not None or (self._client is not None and scheme not in RUNTIMES)
+            failure = explain(
+                error,
+                request.url,
+                request.timeouts,
+                answering=False,
+                one_wait=one_wait,
+                ends=ends,
+                proxy=proxy,
+            )
         raise failure
 
     async def _send_by_httpx(
-        self, request: HttpRequest, scheme: str, proxy: str | None
+        self, request: HttpRequest, scheme: str, proxy: str | None, ends: float | None
     ) -> AsyncAnswer:
         from llm_client.engine.transport import httpx_form
 
         if scheme in RUNTIMES:
             transport = self._other(scheme, partial(runtime, scheme, asynchronous=True))
-            response = await transport.handle_async_request(httpx_form.to_httpx(request))
+            response = await transport.handle_async_request(httpx_form.to_httpx(request, ends))
         elif self._client is not None:
-            prepared = httpx_form.through_client(self._client, request)
+            prepared = httpx_form.through_client(self._client, request, ends)
             response = await self._client.send(prepared, stream=True, follow_redirects=False)
         else:
             assert proxy is not None
             transport = self._other(proxy, partial(httpx_form.async_proxied, proxy, self._verify))
-            prepared = httpx_form.to_httpx(request, one_wait=True)
+            prepared = httpx_form.to_httpx(request, ends, one_wait=True)
             response = await transport.handle_async_request(prepared)
         return httpx_form.AsyncHttpxAnswer(response)
 

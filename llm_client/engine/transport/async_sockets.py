@@ -19,6 +19,7 @@ from typing import Self
 
 from llm_client.engine.transport.addresses import (
     Address,
+    LookUpTimeout,
     attempt_seconds,
     closing,
     is_readable,
@@ -53,14 +54,15 @@ class _Connection:
         self._closed = False
         self._greed = 0
 
-    async def send(self, pieces: tuple[bytes, ...], stall_seconds: float | None) -> None:
+    async def send(self, pieces: tuple[bytes, ...], waits: Waits) -> None:
         for piece in pieces:
             if len(piece) <= SEND_BYTES:
-                await self._send(piece, stall_seconds)
+                await self._send(piece, waits.within(waits.write))
             else:
                 view = memoryview(piece)
                 for start in range(0, len(piece), SEND_BYTES):
-                    await self._send(view[start : start + SEND_BYTES], stall_seconds)
+                    part = view[start : start + SEND_BYTES]
+                    await self._send(part, waits.within(waits.write))
 
     async def receive(self, seconds: float | None) -> bytes:
         """Return the next bytes, `b""` at the peer's end."""
@@ -140,12 +142,12 @@ class _SecureConnection(_Connection):
                 await self._flush(None)
                 return
 
-    async def send(self, pieces: tuple[bytes, ...], stall_seconds: float | None) -> None:
+    async def send(self, pieces: tuple[bytes, ...], waits: Waits) -> None:
         for piece in pieces:
             view = memoryview(piece)
             for start in range(0, len(piece), SEND_BYTES):
                 self._tls.write(view[start : start + SEND_BYTES])
-                await self._flush(stall_seconds)
+                await self._flush(waits.within(waits.write))
 
     async def receive(self, seconds: float | None) -> bytes:
         while True:
@@ -193,7 +195,7 @@ class _Answer:
         connection = self._live()
         with failing_as_httpx(self._close):
             try:
-                await connection.send(self._outgoing.pieces, self._outgoing.waits.write)
+                await connection.send(self._outgoing.pieces, self._outgoing.waits)
             except TimeoutError:
                 from llm_client.engine.transport.httpx_import import httpx
 
@@ -302,9 +304,11 @@ class AsyncSocketTransport:
         # Before the clock starts: loading certificates is this machine's time, not the server's.
         context = self._ssl_context() if origin.tls else None
         try:
-            async with asyncio.timeout(waits.connect) as bound:
-                addresses = await _look_up(loop, origin)
-                sock = await _connect_first(loop, addresses, bound.when())
+            seconds = waits.within(waits.connect)
+            deadline = None if seconds is None else loop.time() + seconds
+            addresses = await _look_up(loop, origin, deadline)
+            async with asyncio.timeout_at(deadline):
+                sock = await _connect_first(loop, addresses, deadline)
                 with closing(sock):
                     if context is None:
                         return _Connection(sock, loop)
@@ -324,14 +328,25 @@ class AsyncSocketTransport:
         return self._context
 
 
-async def _look_up(loop: asyncio.AbstractEventLoop, origin: Origin) -> list[Address]:
+async def _look_up(
+    loop: asyncio.AbstractEventLoop, origin: Origin, deadline: float | None
+) -> list[Address]:
+    """Return the addresses of a host; `deadline` is in the loop's time.
+
+    Raises:
+        LookUpTimeout: The system did not answer in time.
+    """
     known = known_addresses(origin.host, origin.port)
     if known is not None:
         return known
     # Bytes keep Python from importing its IDNA codec: `Outgoing` has encoded the name already.
-    return parse_addresses(
-        await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    )
+    try:
+        async with asyncio.timeout_at(deadline):
+            return parse_addresses(
+                await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            )
+    except TimeoutError:
+        raise LookUpTimeout from None
 
 
 async def _connect_first(

@@ -3,8 +3,7 @@
 Owns one exchange from the engine's request to the end of the answer's body: the queue before the
 connections, redirects, and what reading and closing mean. Which transport a URL needs is decided
 in `sessions`; failures are worded in `failures`.
-It refuses to retry, to keep cookies, and to look into a body. Making a transport costs nothing:
-httpx, asyncio and ssl are imported by the first `open` that needs them; plain sockets do not.
+It refuses to retry, to keep cookies, and to look into a body. Making a transport imports nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from llm_client.exceptions import ConnectionError
-from llm_client.types.http import Head, HttpRequest, Timeouts
+from llm_client.types.http import Head, HttpRequest
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,13 +34,18 @@ class SyncExchange:
     """One answer under way: its head, then its body piece by piece. Made by `SyncTransport.open`."""
 
     def __init__(
-        self, request: HttpRequest, answer: SyncAnswer, release: Callable[[], None]
+        self,
+        request: HttpRequest,
+        answer: SyncAnswer,
+        release: Callable[[], None],
+        ends: float | None = None,
     ) -> None:
         self.head: Head = Head(answer.status, answer.headers, request.url)
         """Status and headers; `head.url` is where the answer came from, after redirects."""
         self._request = request
         self._answer = answer
         self._release: Callable[[], None] | None = release
+        self._ends = ends
         self._answering = False
         self._complete = False
         self._limit: Callable[[float | None], None] | None = answer.limit
@@ -56,7 +60,8 @@ class SyncExchange:
 
         Args:
             timeout: Seconds that this read may take even if the request's own waits are longer.
-                Through a proxy or a caller's own client only the request's waits hold.
+                Behind a proxy or in a caller's own client a read that waits cannot be interrupted:
+                it takes as long as the request allows, and what then comes too late is refused.
 
         Raises:
             ConnectionError: The answer was cut, or is not HTTP, or was closed here.
@@ -65,23 +70,40 @@ class SyncExchange:
         if self._complete:
             return b""
         if self._release is None:
-            raise _closed(self._request)
+            from llm_client.engine.transport.endings import closed
+
+            raise closed(self._request)
         failure: Exception
         try:
             if self._limit is not None:
                 self._limit(timeout)
-            for piece in self._pieces:
-                if piece:
-                    self._answering = True
-                    return piece
+                piece = self._next_piece()
+            else:
+                timeout = _shorter(timeout, self._ends)
+                started = monotonic()
+                piece = self._next_piece()
+                # The read could not be interrupted; what comes too late is no success either.
+                if timeout is not None and monotonic() - started > timeout:
+                    raise TimeoutError
+            if piece:
+                self._answering = True
+                return piece
         except Exception as error:
-            failure = _explained(error, self._request, timeout, answering=self._answering)
+            from llm_client.engine.transport.endings import explained
+
+            one_wait = self._limit is None
+            failure = explained(
+                error, self._request, timeout, self._ends, self._answering, one_wait
+            )
         else:
             self._complete = True
             self.close()
             return b""
         self.close()
         raise failure
+
+    def _next_piece(self) -> bytes:
+        return next(filter(None, self._pieces), b"")
 
     def close(self) -> None:
         """End the exchange at once; before the end of the body this hangs up. Idempotent."""
@@ -131,21 +153,28 @@ class SyncTransport:
         """
         from llm_client.engine.transport.redirects import MAX_REDIRECTS, redirected
 
+        total = request.timeouts.total
+        ends = None if total is None else monotonic() + total
         session = self._session()
-        session.gate.acquire()
+        if not session.gate.acquire(total):
+            from llm_client.engine.transport.endings import no_place
+
+            raise no_place(request, self._max_connections)
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                answer = session.send(request)
+                answer = session.send(request, ends)
                 try:
                     following = redirected(request, answer.status, answer.headers.get("location"))
                     if following is None:
-                        return SyncExchange(request, answer, session.gate.release)
+                        return SyncExchange(request, answer, session.gate.release, ends)
                 except BaseException:
                     answer.close()
                     raise
                 answer.close()
                 request = following
-            raise _too_many_redirects(request)
+            from llm_client.engine.transport.endings import too_many_redirects
+
+            raise too_many_redirects(request)
         except BaseException:
             session.gate.release()
             raise
@@ -180,13 +209,18 @@ class AsyncExchange:
     """One answer under way, for asyncio. Made by `AsyncTransport.open`."""
 
     def __init__(
-        self, request: HttpRequest, answer: AsyncAnswer, release: Callable[[], None]
+        self,
+        request: HttpRequest,
+        answer: AsyncAnswer,
+        release: Callable[[], None],
+        ends: float | None = None,
     ) -> None:
         self.head: Head = Head(answer.status, answer.headers, request.url)
         """Status and headers; `head.url` is where the answer came from, after redirects."""
         self._request = request
         self._answer = answer
         self._release: Callable[[], None] | None = release
+        self._ends = ends
         self._answering = False
         self._complete = False
         self._limit: Callable[[float | None], None] | None = answer.limit
@@ -209,7 +243,9 @@ class AsyncExchange:
         if self._complete:
             return b""
         if self._release is None:
-            raise _closed(self._request)
+            from llm_client.engine.transport.endings import closed
+
+            raise closed(self._request)
         failure: Exception
         try:
             if self._limit is not None:
@@ -218,12 +254,19 @@ class AsyncExchange:
             else:
                 import asyncio
 
+                timeout = _shorter(timeout, self._ends)
                 async with asyncio.timeout(timeout):
                     piece = await self._next_piece()
             if piece:
+                self._answering = True
                 return piece
         except Exception as error:
-            failure = _explained(error, self._request, timeout, answering=self._answering)
+            from llm_client.engine.transport.endings import explained
+
+            one_wait = self._limit is None
+            failure = explained(
+                error, self._request, timeout, self._ends, self._answering, one_wait
+            )
         else:
             self._complete = True
             await self.close()
@@ -234,7 +277,6 @@ class AsyncExchange:
     async def _next_piece(self) -> bytes:
         async for piece in self._pieces:
             if piece:
-                self._answering = True
                 return piece
         return b""
 
@@ -286,21 +328,28 @@ class AsyncTransport:
         """
         from llm_client.engine.transport.redirects import MAX_REDIRECTS, redirected
 
+        total = request.timeouts.total
+        ends = None if total is None else monotonic() + total
         session = self._session()
-        await session.gate.acquire()
+        if not await session.gate.acquire(total):
+            from llm_client.engine.transport.endings import no_place
+
+            raise no_place(request, self._max_connections)
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                answer = await session.send(request)
+                answer = await session.send(request, ends)
                 try:
                     following = redirected(request, answer.status, answer.headers.get("location"))
                     if following is None:
-                        return AsyncExchange(request, answer, session.gate.release)
+                        return AsyncExchange(request, answer, session.gate.release, ends)
                 except BaseException:
                     await answer.aclose()
                     raise
                 await answer.aclose()
                 request = following
-            raise _too_many_redirects(request)
+            from llm_client.engine.transport.endings import too_many_redirects
+
+            raise too_many_redirects(request)
         except BaseException:
             session.gate.release()
             raise
@@ -342,30 +391,9 @@ def _is_encoded(head: Head) -> bool:
     return head.headers.get("content-encoding", "identity").lower() != "identity"
 
 
-def _explained(
-    error: Exception, request: HttpRequest, limit: float | None, *, answering: bool
-) -> Exception:
-    """Return what to raise for `error`; a bug stays as it is."""
-    from llm_client.engine.transport.failures import FAILURES, explain
-
-    if not isinstance(error, FAILURES):
-        return error
-    waits = request.timeouts
-    if limit is not None:
-        bounded = (min(wait or limit, limit) for wait in (waits.first_byte, waits.silence))
-        waits = Timeouts(waits.connect, *bounded)
-    return explain(error, request.url, waits, answering=answering)
-
-
-def _closed(request: HttpRequest) -> ConnectionError:
-    from llm_client.engine.transport.redirects import origin_shown
-
-    return ConnectionError(f"The answer of {origin_shown(request.url)} was closed before its end.")
-
-
-def _too_many_redirects(request: HttpRequest) -> ConnectionError:
-    from llm_client.engine.transport.redirects import MAX_REDIRECTS, origin_shown
-
-    return ConnectionError(
-        f"More than {MAX_REDIRECTS} redirects; the last one led to {origin_shown(request.url)}."
-    )
+def _shorter(timeout: float | None, ends: float | None) -> float | None:
+    """Return how long a read may take whose transport does not know when the call is over."""
+    if ends is None:
+        return timeout
+    left = max(0.0, ends - monotonic())
+    return left if timeout is None else min(timeout, left)

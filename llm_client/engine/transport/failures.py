@@ -11,13 +11,15 @@ import builtins
 import errno
 import socket
 import ssl
+from time import monotonic
 from urllib.parse import urlsplit
 
-from llm_client.engine.transport.addresses import is_loopback
+from llm_client.engine.transport.addresses import LookUpTimeout
 from llm_client.engine.transport.httpx_import import httpx
 from llm_client.engine.transport.redirects import origin_shown
 from llm_client.exceptions import ConfigurationError, ConnectionError, LLMError, TimeoutError
 from llm_client.types.http import Timeouts
+from llm_client.wire.loopback import is_loopback_host
 
 __all__ = ["FAILURES", "explain"]
 
@@ -41,6 +43,12 @@ _REASONS = {
     errno.EMFILE: "too many open files",
     errno.ETIMEDOUT: "the operating system gave up waiting",
 }
+_UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+"""No such name, or one without an address; not every system tells them apart."""
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""OpenSSL's reasons when the peer answers in plain text."""
+_TICK_SECONDS = 0.001
+"""How much too early a wait for a moment may return."""
 
 
 def explain(
@@ -49,6 +57,8 @@ def explain(
     timeouts: Timeouts,
     *,
     answering: bool,
+    one_wait: bool = False,
+    ends: float | None = None,
     proxy: str | None = None,
 ) -> LLMError:
     """Return the error to raise for `error`.
@@ -58,6 +68,8 @@ def explain(
         url: Where the request went; only its origin is shown.
         timeouts: What was allowed, in seconds.
         answering: Whether a byte of the body had arrived.
+        one_wait: Whether the transport knew only one wait for all reads.
+        ends: When the call is over; see `Waits.ends`.
         proxy: The URL of the proxy in between; only its origin is shown.
     """
     if isinstance(error, LLMError):
@@ -66,7 +78,15 @@ def explain(
     route = f"{origin} through the proxy {origin_shown(proxy)}" if proxy else origin
     match error:
         case httpx.TimeoutException() | builtins.TimeoutError(errno=None):
-            return _timed_out(error, origin, route, timeouts, answering=answering)
+            if ends is not None and monotonic() + _TICK_SECONDS >= ends:
+                had = _seconds(timeouts.total)
+                return TimeoutError(
+                    f"The call to {route} was not over within the {had} left for it."
+                )
+            wait = timeouts.silence if answering else timeouts.first_byte
+            if one_wait:
+                wait = timeouts.longest_read()
+            return _timed_out(error, url, route, timeouts, wait, answering=answering)
         case httpx.ConnectError():
             return _cannot_connect(error, url, route)
         case httpx.ProxyError():
@@ -83,8 +103,6 @@ def explain(
             return ConfigurationError(
                 f"The request to {origin} has a character that HTTP does not allow."
             )
-        case httpx.TooManyRedirects():
-            return ConnectionError(f"{origin} redirects without end.")
         case httpx.DecodingError():
             return ConnectionError(f"The answer of {origin} is compressed wrongly: {error}.")
         case httpx.StreamError():
@@ -97,24 +115,30 @@ def explain(
 
 def _timed_out(
     error: Exception,
-    origin: str,
+    url: str,
     route: str,
     timeouts: Timeouts,
+    read_wait: float | None,
     *,
     answering: bool,
 ) -> TimeoutError:
+    origin = origin_shown(url)
     match error:
+        case httpx.ConnectTimeout(__cause__=LookUpTimeout()):
+            waited = _seconds(timeouts.connect)
+            host = urlsplit(url).hostname
+            return TimeoutError(f"The name of {host} could not be looked up within {waited}.")
         case httpx.ConnectTimeout():
             return TimeoutError(f"No connection to {route} after {_seconds(timeouts.connect)}.")
         case httpx.PoolTimeout():
+            # Only from a caller's own client: our queue stands before the connections.
             return TimeoutError(f"No connection to {origin} became free in time.")
         case httpx.WriteTimeout():
             waited = _seconds(timeouts.silence)
             return TimeoutError(f"{origin} took no more of the request for {waited}.")
+    waited = _seconds(read_wait)
     if answering:
-        waited = _seconds(timeouts.silence)
         return TimeoutError(f"{origin} went silent for {waited} in the middle of the answer.")
-    waited = _seconds(timeouts.first_byte)
     return TimeoutError(
         f"{origin} accepted the request but sent no byte of an answer for {waited}."
     )
@@ -133,15 +157,27 @@ def _cannot_connect(error: Exception, url: str, route: str) -> ConnectionError:
             f"({getattr(root, 'verify_message', '') or 'verification failed'}).",
             hint="If the server has a private CA, set `verify_ssl` to the path of the CA's "
             'certificate, or to "system" for the CAs of this machine.',
+            retryable=False,
         )
     hint = None
     if isinstance(root, ssl.SSLError):
         hint = "If the server does not use TLS, its address begins with `http://`."
     # On this machine a refusal means that nothing listens; elsewhere a restart may be under way.
-    refused = isinstance(root, ConnectionRefusedError) and is_loopback(host)
+    refused = isinstance(root, ConnectionRefusedError) and is_loopback_host(host)
     return ConnectionError(
-        f"Cannot connect to {route}: {_reason(error)}.", hint=hint, refused=refused
+        f"Cannot connect to {route}: {_reason(error)}.",
+        hint=hint,
+        refused=refused,
+        retryable=not (refused or _is_unknown_name(root) or _is_no_tls(root)),
     )
+
+
+def _is_unknown_name(root: BaseException) -> bool:
+    return isinstance(root, socket.gaierror) and root.errno in _UNKNOWN_NAME
+
+
+def _is_no_tls(root: BaseException) -> bool:
+    return isinstance(root, ssl.SSLError) and getattr(root, "reason", None) in _NO_TLS
 
 
 def _root(error: BaseException) -> BaseException:
@@ -162,13 +198,13 @@ def _reason(error: Exception) -> str:
     root = _root(error)
     if isinstance(root, ssl.SSLError):
         reason = getattr(root, "reason", None) or root.strerror or str(root)
-        if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        if reason in _NO_TLS:
             return "the server does not speak TLS on this port"
         return f"TLS failed ({reason.replace('_', ' ').lower()})"
     if isinstance(root, socket.gaierror):
-        if root.errno == socket.EAI_AGAIN:
-            return "the host name cannot be looked up just now"
-        return "the host name is unknown"
+        if root.errno in _UNKNOWN_NAME:
+            return "the host name is unknown"
+        return "the host name cannot be looked up just now"
     if isinstance(root, OSError):
         known = _REASONS.get(root.errno or 0)
         return known or (root.strerror or str(root) or type(root).__name__).lower().rstrip(".")

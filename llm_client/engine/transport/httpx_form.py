@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TypeVar, cast
 
 from llm_client.engine.transport.httpx_import import httpx
-from llm_client.engine.transport.outgoing import complete_headers
+from llm_client.engine.transport.outgoing import Waits, complete_headers
 from llm_client.engine.transport.tls import build_ssl_context
 from llm_client.exceptions import ConfigurationError
 from llm_client.types.http import Head, HttpRequest, Timeouts
@@ -96,31 +96,37 @@ def _response(head: Head, stream: httpx.SyncByteStream | httpx.AsyncByteStream) 
     return httpx.Response(head.status, headers=head.headers, stream=stream, request=request)
 
 
-def to_httpx(request: HttpRequest, *, one_wait: bool = False) -> httpx.Request:
+def to_httpx(
+    request: HttpRequest, ends: float | None = None, *, one_wait: bool = False
+) -> httpx.Request:
     """Return the httpx form of a request.
 
     Args:
         request: What the engine sends.
+        ends: When the call is over; see `Waits.ends`.
         one_wait: Whether the transport knows only httpx's read timeout: it then gets the longer of
-            `first_byte` and `silence`, because a slow start is normal and must not be cut.
+            `first_byte` and `silence`.
 
     Raises:
         ConfigurationError: A header cannot be sent. Its value is not shown.
+        TimeoutError: The call is over.
     """
     return httpx.Request(
         request.method,
         _parse_url(request.url),
         headers=complete_headers(request),
         content=request.body,
-        extensions={"timeout": _timeout(request.timeouts, one_wait=one_wait)},
+        extensions={"timeout": _timeout(request.timeouts, ends, one_wait=one_wait)},
     )
 
 
-def through_client(client: httpx.Client | httpx.AsyncClient, request: HttpRequest) -> httpx.Request:
+def through_client(
+    client: httpx.Client | httpx.AsyncClient, request: HttpRequest, ends: float | None = None
+) -> httpx.Request:
     """Return the request as a caller's own client sends it, with that client's headers beneath."""
     if client.is_closed:
         raise ConfigurationError("The `http_client` that was passed in is closed.")
-    prepared = to_httpx(request, one_wait=True)
+    prepared = to_httpx(request, ends, one_wait=True)
     return client.build_request(
         prepared.method,
         prepared.url,
@@ -130,18 +136,16 @@ def through_client(client: httpx.Client | httpx.AsyncClient, request: HttpReques
     )
 
 
-def _timeout(timeouts: Timeouts, *, one_wait: bool) -> dict[str, float | None]:
-    """Return httpx's `timeout` extension with our `first_byte` in it."""
-    first_byte, silence = timeouts.first_byte, timeouts.silence
-    read = silence
-    if one_wait:
-        read = None if first_byte is None or silence is None else max(first_byte, silence)
+def _timeout(timeouts: Timeouts, ends: float | None, *, one_wait: bool) -> dict[str, float | None]:
+    """Return httpx's `timeout` extension with our `first_byte` and `ends` in it."""
+    waits = Waits.of(timeouts, ends)
     return {
-        "connect": timeouts.connect,
-        "read": read,
-        "write": silence,
-        "pool": None,
-        "first_byte": first_byte,
+        "connect": waits.within(waits.connect),
+        "read": waits.within(timeouts.longest_read() if one_wait else waits.silence),
+        "write": waits.within(waits.write),
+        "pool": waits.within(None),
+        "first_byte": waits.first_byte,
+        "ends": ends,
     }
 
 

@@ -1,7 +1,7 @@
 """An answer under way, as both socket transports see it: what to wait for, and how it failed.
 
-Owns the order of the waits (a deadline up to the first byte of the body, then a bound on each gap)
-and the translation of failures into httpx's exceptions. No I/O; the clock is the monotonic one.
+Owns the order of the waits (a deadline up to the first byte of the body, then a bound on each gap,
+and the end of the call over all) and the translation of failures into httpx's exceptions. No I/O; the clock is the monotonic one.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ class Incoming:
         Raises:
             TimeoutError: The deadline has passed.
         """
-        if self._deadline is None and self._limit is None:
+        ends = self._waits.ends
+        if self._deadline is None and self._limit is None and ends is None:
             return self._patience
         now = monotonic()
-        bounds = [end - now for end in (self._deadline, self._limit) if end is not None]
+        bounds = [end - now for end in (self._deadline, self._limit, ends) if end is not None]
         if self._deadline is None and self._patience is not None:
             bounds.append(self._patience)
         remaining = min(bounds)

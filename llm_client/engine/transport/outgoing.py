@@ -11,13 +11,14 @@ import socket
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from llm_client._version import __version__
 from llm_client.engine.transport.http1 import FramingError, ResponseHead, request_bytes
 from llm_client.exceptions import ConfigurationError
-from llm_client.types.http import HttpRequest
+from llm_client.types.http import HttpRequest, Timeouts
 
 if TYPE_CHECKING:
     import httpx
@@ -57,6 +58,27 @@ class Waits(NamedTuple):
     """From the request being sent to the first byte of the body, as one deadline."""
     silence: float | None
     """The longest gap between later bytes."""
+    ends: float | None = None
+    """When the whole call is over, in `time.monotonic` seconds; `None` is no bound."""
+
+    @classmethod
+    def of(cls, timeouts: Timeouts, ends: float | None) -> Waits:
+        """Return the waits of a request of the engine."""
+        silence = timeouts.silence
+        return cls(timeouts.connect, silence, timeouts.first_byte, silence, ends)
+
+    def within(self, seconds: float | None) -> float | None:
+        """Return `seconds`, or what is left of the call when that is less; `None` is no bound.
+
+        Raises:
+            TimeoutError: The call is over.
+        """
+        if self.ends is None:
+            return seconds
+        left = self.ends - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left if seconds is None else min(seconds, left)
 
 
 class _Address(NamedTuple):
@@ -77,8 +99,12 @@ class Outgoing(NamedTuple):
     waits: Waits
 
     @classmethod
-    def plain(cls, request: HttpRequest) -> Outgoing:
+    def plain(cls, request: HttpRequest, ends: float | None = None) -> Outgoing:
         """Serialise a request of the engine.
+
+        Args:
+            request: What the engine sends.
+            ends: When the call is over; see `Waits.ends`.
 
         Raises:
             ConfigurationError: A header cannot be sent.
@@ -99,8 +125,7 @@ class Outgoing(NamedTuple):
             headers.append((b"Content-Length", b"%d" % len(body)))
         if b"transfer-encoding" in names:  # the body is whole, and has its length
             given = [field for field in given if field[0].lower() != b"transfer-encoding"]
-        timeouts = request.timeouts
-        waits = Waits(timeouts.connect, timeouts.silence, timeouts.first_byte, timeouts.silence)
+        waits = Waits.of(request.timeouts, ends)
         return cls._framed(address, request.method, headers + given, body, waits)
 
     @classmethod
@@ -224,13 +249,14 @@ def _basic_authorization(url: str) -> list[tuple[str, str]]:
 
 
 def _waits(timeout: Mapping[str, float | None]) -> Waits:
-    """Read httpx's `timeout` extension, which here may have a `first_byte` as well."""
+    """Read httpx's `timeout` extension, which here may have `first_byte` and `ends` as well."""
     silence = timeout.get("read")
     return Waits(
         connect=timeout.get("connect"),
         write=timeout.get("write"),
         first_byte=timeout.get("first_byte", silence),
         silence=silence,
+        ends=timeout.get("ends"),
     )
 
 

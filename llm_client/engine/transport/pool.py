@@ -119,25 +119,29 @@ class Gate:
         self._lock = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
 
-    def acquire(self) -> None:
-        """Take a place, waiting as long as it takes; whoever takes one must release it."""
+    def acquire(self, timeout: float | None = None) -> bool:
+        """Take a place, or leave the queue after `timeout` seconds; `None` waits for ever.
+
+        Returns:
+            Whether there is a place, which then must be released.
+        """
+        # A lock takes -1 for ever, and no more than the system can count.
+        patience = -1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
         with self._lock:
             if self._free:
                 self._free -= 1
-                return
+                return True
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
         try:
-            turn.acquire()
+            if turn.acquire(timeout=patience):
+                return True
         except BaseException:  # Ctrl-C in the queue: leave it, or pass on the place just got
-            with self._lock:
-                still_waiting = turn in self._waiting
-                if still_waiting:
-                    self._waiting.remove(turn)
-            if not still_waiting:
+            if not self._leave(turn):
                 self.release()
             raise
+        return not self._leave(turn)
 
     def release(self) -> None:
         """Give a place back: to the one who waits longest."""
@@ -146,3 +150,11 @@ class Gate:
                 self._waiting.popleft().release()
             else:
                 self._free += 1
+
+    def _leave(self, turn: threading.Lock) -> bool:
+        """Leave the queue; return `False` when the place came first and is ours."""
+        with self._lock:
+            waiting = turn in self._waiting
+            if waiting:
+                self._waiting.remove(turn)
+            return waiting

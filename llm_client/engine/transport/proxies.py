@@ -14,7 +14,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from llm_client.engine.transport.addresses import is_loopback
+from llm_client.wire.loopback import is_loopback_host
 
 __all__ = ["Proxies", "proxies_apply"]
 
@@ -71,7 +71,7 @@ class Proxies:
             return None  # no URL: the transport says so
         host = parts.hostname or ""
         proxy = self._by_scheme.get(parts.scheme) or self._by_scheme.get("all")
-        if proxy is None or is_loopback(host):
+        if proxy is None or is_loopback_host(host):
             return None
         if any(exception.matches(parts) for exception in self._exceptions):
             return None

@@ -46,18 +46,24 @@ def redirected(request: HttpRequest, status: int, location: str | None) -> HttpR
         old, new = urlsplit(request.url), urlsplit(url)
         same = _same_origin(old, new)
     except ValueError:
-        raise ConnectionError(f"{origin} redirects to {location!r}, which is no URL.") from None
+        raise ConnectionError(
+            f"{origin} redirects to {location!r}, which is no URL.", retryable=False
+        ) from None
     shown = f"{origin_shown(url)}{new.path}"
     if new.scheme not in _DEFAULT_PORTS or not new.hostname:
-        raise ConnectionError(f"{origin} redirects to {shown}, which is not a web address.")
+        raise ConnectionError(
+            f"{origin} redirects to {shown}, which is not a web address.", retryable=False
+        )
     if old.scheme == "https" and new.scheme == "http":
         raise ConnectionError(
-            f"{origin} redirects to {shown}, which is not encrypted; this is not followed."
+            f"{origin} redirects to {shown}, which is not encrypted; this is not followed.",
+            retryable=False,
         )
     if request.method not in ("GET", "HEAD") and status not in (307, 308):
         raise ConnectionError(
             f"{origin} answered {request.method} with {status}: it has moved to {shown}.",
             hint=f"Set the provider's `base_url` to the new address under {origin_shown(url)}.",
+            retryable=False,
         )
     if same:
         return replace(request, url=url)

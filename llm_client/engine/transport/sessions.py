@@ -46,8 +46,12 @@ class SyncSession:
         self._others: dict[str, httpx.BaseTransport] = {}
         self._proxies = configured_proxies()
 
-    def send(self, request: HttpRequest) -> SyncAnswer:
+    def send(self, request: HttpRequest, ends: float | None = None) -> SyncAnswer:
         """Send one request, following nothing, and return its answer at the head.
+
+        Args:
+            request: What the engine sends.
+            ends: When the call is over; see `Waits.ends`.
 
         Raises:
             LLMError: It failed; the error carries no request.
@@ -59,30 +63,42 @@ class SyncSession:
             if direct and self._proxies is not None:
                 proxy = self._proxies.proxy_for(request.url)
             if direct and proxy is None:
-                return self._sockets.send(Outgoing.plain(request))
-            return self._send_by_httpx(request, scheme, proxy)
+                return self._sockets.send(Outgoing.plain(request, ends))
+            return self._send_by_httpx(request, scheme, proxy, ends)
         except Exception as error:
             from llm_client.engine.transport.failures import FAILURES, explain
 
             if not isinstance(error, FAILURES):
                 raise
-            failure = explain(error, request.url, request.timeouts, answering=False, proxy=proxy)
+            one_wait = proxy is not None or (self._client is not None and scheme not in RUNTIMES)
+            failure = explain(
+                error,
+                request.url,
+                request.timeouts,
+                answering=False,
+                one_wait=one_wait,
+                ends=ends,
+                proxy=proxy,
+            )
         raise failure
 
-    def _send_by_httpx(self, request: HttpRequest, scheme: str, proxy: str | None) -> SyncAnswer:
+    def _send_by_httpx(
+        self, request: HttpRequest, scheme: str, proxy: str | None, ends: float | None
+    ) -> SyncAnswer:
         from llm_client.engine.transport import httpx_form
 
         if scheme in RUNTIMES:
             transport = self._other(scheme, partial(runtime, scheme, asynchronous=False))
-            response = transport.handle_request(httpx_form.to_httpx(request))
+            response = transport.handle_request(httpx_form.to_httpx(request, ends))
         elif self._client is not None:
-            prepared = httpx_form.through_client(self._client, request)
+            prepared = httpx_form.through_client(self._client, request, ends)
             response = self._client.send(prepared, stream=True, follow_redirects=False)
         else:
             assert proxy is not None
             make = partial(httpx_form.sync_proxied, proxy, self._verify)
             transport = self._other(proxy, make)
-            response = transport.handle_request(httpx_form.to_httpx(request, one_wait=True))
+            prepared = httpx_form.to_httpx(request, ends, one_wait=True)
+            response = transport.handle_request(prepared)
         return httpx_form.HttpxAnswer(response)
 
     def close(self) -> None:

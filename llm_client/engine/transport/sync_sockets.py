@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from llm_client.engine.transport.addresses import (
     Address,
+    LookUpTimeout,
     attempt_seconds,
     closing,
     is_readable,
@@ -45,13 +47,14 @@ class _Connection:
         self._sock = sock
         self._process = os.getpid()
 
-    def send(self, pieces: tuple[bytes, ...], stall_seconds: float | None) -> None:
-        self._sock.settimeout(stall_seconds)
+    def send(self, pieces: tuple[bytes, ...], waits: Waits) -> None:
         for piece in pieces:
+            self._sock.settimeout(waits.within(waits.write))
             sent = self._sock.send(piece)
             if sent < len(piece):
                 view = memoryview(piece)
                 while sent < len(piece):
+                    self._sock.settimeout(waits.within(waits.write))
                     sent += self._sock.send(view[sent:])
 
     def receive(self, seconds: float | None) -> bytes:
@@ -90,7 +93,7 @@ class _Answer:
         connection = self._live()
         with failing_as_httpx(self.close):
             try:
-                connection.send(self._outgoing.pieces, self._outgoing.waits.write)
+                connection.send(self._outgoing.pieces, self._outgoing.waits)
             except TimeoutError:
                 from llm_client.engine.transport.httpx_import import httpx
 
@@ -201,9 +204,10 @@ class SocketTransport:
         return self._pool
 
     def _connect(self, origin: Origin, waits: Waits) -> _Connection:
-        deadline = None if waits.connect is None else monotonic() + waits.connect
         try:
-            sock = _connect_first(_look_up(origin), deadline)
+            seconds = waits.within(waits.connect)
+            deadline = None if seconds is None else monotonic() + seconds
+            sock = _connect_first(_look_up(origin, seconds), deadline)
             if origin.tls:
                 sock = self._secure(sock, origin, deadline)
         except OSError as error:
@@ -234,10 +238,41 @@ class SocketTransport:
         return self._context
 
 
-def _look_up(origin: Origin) -> list[Address]:
+def _look_up(origin: Origin, seconds: float | None) -> list[Address]:
+    """Return the addresses of a host.
+
+    Raises:
+        LookUpTimeout: The system did not answer in `seconds`.
+    """
     known = known_addresses(origin.host, origin.port)
     if known is not None:
         return known
+    if seconds is None:
+        return _ask_system(origin)
+    outcome: list[list[Address] | Exception] = []
+
+    def ask() -> None:
+        try:
+            outcome.append(_ask_system(origin))
+        except Exception as error:
+            outcome.append(error)
+
+    # The system's resolver takes no limit (15 s and more when its servers are silent) and cannot
+    # be interrupted: a thread is left behind with it when the time is over.
+    thread = threading.Thread(target=ask, name="llm_client-look-up", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # Python starts no threads while it shuts down
+        return _ask_system(origin)
+    thread.join(seconds)
+    if not outcome:
+        raise LookUpTimeout
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _ask_system(origin: Origin) -> list[Address]:
     # Bytes keep Python from importing its IDNA codec: `Outgoing` has encoded the name already.
     return parse_addresses(socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM))
 

@@ -409,6 +409,7 @@ def test_refused_connection_says_so(side: Side) -> None:
             fetch(side, get(f"{url}/v1?key=secret"))
         assert str(caught.value) == f"Cannot connect to {url}: connection refused."
         assert caught.value.refused
+        assert not caught.value.retryable
 
 
 def test_unknown_host_says_so(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -624,8 +625,9 @@ def test_redirect_that_is_refused_hangs_up(side: Side) -> None:
 
 def test_redirect_without_end_is_an_error(side: Side) -> None:
     with fault_server(respond(302, [("Location", "/again")])) as server:
-        with pytest.raises(exceptions.ConnectionError, match="More than 5 redirects"):
+        with pytest.raises(exceptions.ConnectionError, match="More than 5 redirects") as caught:
             fetch(side, get(server.url))
+        assert not caught.value.retryable
         assert len(server.requests) == 6
 
 

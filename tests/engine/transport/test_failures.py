@@ -129,6 +129,7 @@ def caused(error: Exception, cause: BaseException) -> Exception:
         (OSError("Something odd."), "something odd"),
         (socket.gaierror(socket.EAI_NONAME, "x"), "the host name is unknown"),
         (socket.gaierror(socket.EAI_AGAIN, "x"), "the host name cannot be looked up just now"),
+        (socket.gaierror(socket.EAI_FAIL, "x"), "the host name cannot be looked up just now"),
         (
             caused(OSError("All connection attempts failed"), OSError(errno.ECONNREFUSED, "x")),
             "connection refused",
@@ -142,6 +143,36 @@ def test_reason_of_the_system_is_put_into_words(cause: Exception, reason: str) -
     error = caused(httpx.ConnectError("in words of httpx"), cause)
     ours = explain(error, URL, TIMEOUTS, answering=False)
     assert str(ours) == f"Cannot connect to https://api.example.com: {reason}."
+
+
+@pytest.mark.parametrize(
+    ("cause", "retryable", "refused"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "x"), False, False),
+        (socket.gaierror(socket.EAI_NODATA, "x"), False, False),
+        (socket.gaierror(socket.EAI_AGAIN, "x"), True, False),
+        (socket.gaierror(socket.EAI_FAIL, "x"), True, False),
+        (ssl.SSLCertVerificationError("x"), False, False),
+        (ssl.SSLError(1, "odd"), True, False),
+        (OSError(errno.ECONNREFUSED, "x"), True, False),
+        (OSError(errno.ENETUNREACH, "x"), True, False),
+    ],
+    ids=str,
+)
+def test_failure_that_will_not_pass_is_not_worth_a_retry(
+    cause: Exception, retryable: bool, refused: bool
+) -> None:
+    ours = explain(caused(httpx.ConnectError(""), cause), URL, TIMEOUTS, answering=False)
+    assert isinstance(ours, exceptions.ConnectionError)
+    assert (ours.retryable, ours.refused) == (retryable, refused)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_refusal_of_this_machine_means_that_nothing_listens(host: str) -> None:
+    error = caused(httpx.ConnectError(""), OSError(errno.ECONNREFUSED, "x"))
+    ours = explain(error, f"http://{host}:1/", TIMEOUTS, answering=False)
+    assert isinstance(ours, exceptions.ConnectionError)
+    assert (ours.retryable, ours.refused) == (False, True)
 
 
 def test_untrusted_certificate_without_details_is_still_said() -> None:

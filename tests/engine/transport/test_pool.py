@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 import threading
 import time
 
 import pytest
 
+from llm_client.engine.transport import async_sockets, sync_sockets
+from llm_client.engine.transport.addresses import is_readable
 from llm_client.engine.transport.async_sessions import AsyncGate
 from llm_client.engine.transport.pool import Gate, IdlePool
+from llm_client.engine.transport.sync_sockets import SocketTransport
 
 
 class Connection:
@@ -128,10 +134,10 @@ class InterruptedTurn:
         self.given = given
         self.taken = False
 
-    def acquire(self) -> None:
+    def acquire(self, timeout: float = -1) -> bool:
         if not self.taken:
             self.taken = True
-            return
+            return True
         if self.given:
             self.gate.release()
         raise KeyboardInterrupt
@@ -154,6 +160,47 @@ def test_interrupted_wait_at_the_gate_loses_no_place(
         gate.release()
     gate.acquire()  # would wait for ever if the place were lost
     assert not gate._waiting
+
+
+def test_wait_at_the_gate_that_runs_out_leaves_the_queue() -> None:
+    gate = Gate(1)
+    assert gate.acquire(0)
+    assert not gate.acquire(0.02)
+    assert not gate.acquire(0)
+    assert not gate.acquire(-1)
+    assert not gate._waiting
+    gate.release()
+    assert gate.acquire(0.0)
+    assert not gate.acquire(0.0)
+
+
+def test_place_at_the_gate_that_comes_as_the_wait_runs_out_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(1)
+    gate.acquire()
+
+    class LateTurn(InterruptedTurn):
+        def acquire(self, timeout: float = -1) -> bool:
+            if self.taken:
+                gate.release()
+                return False
+            self.taken = True
+            return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Lock", lambda: LateTurn(gate, given=True))
+        assert gate.acquire(5)
+    assert not gate.acquire(0)
+
+
+def test_wait_at_the_gate_may_be_longer_than_the_system_can_count() -> None:
+    gate = Gate(1)
+    gate.acquire()
+    timer = threading.Timer(0.05, gate.release)
+    timer.start()
+    assert gate.acquire(threading.TIMEOUT_MAX * 2)
+    timer.join()
 
 
 def test_async_gate_lets_tasks_through_in_order_of_arrival() -> None:
@@ -195,3 +242,100 @@ def test_cancelled_wait_at_the_async_gate_loses_no_place(given: bool) -> None:
         await asyncio.wait_for(gate.acquire(), 5)
 
     asyncio.run(scenario())
+
+
+def test_wait_at_the_async_gate_that_runs_out_leaves_the_queue() -> None:
+    async def scenario() -> None:
+        gate = AsyncGate(1)
+        assert await gate.acquire(0)
+        assert not await gate.acquire(0.02)
+        assert not gate._waiting
+        gate.release()
+        assert await gate.acquire(0)
+        waiter = asyncio.create_task(gate.acquire(30))
+        await asyncio.sleep(0)
+        gate.release()
+        assert await waiter
+
+    asyncio.run(scenario())
+
+
+def test_place_at_the_async_gate_that_comes_as_the_wait_runs_out_is_taken() -> None:
+    async def scenario() -> None:
+        gate = AsyncGate(1)
+        await gate.acquire()
+        waiter = asyncio.create_task(gate.acquire(30))
+        await asyncio.sleep(0)
+        (turn,) = gate._waiting
+        gate.release()
+        gate._give_up(turn)
+        assert await waiter
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_cancelled_task_leaves_the_queue_of_the_async_gate(released: bool) -> None:
+    async def scenario() -> None:
+        gate = AsyncGate(1)
+        await gate.acquire()
+        waiter = asyncio.create_task(gate.acquire(30))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        if released:
+            gate.release()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert not gate._waiting
+        assert await gate.acquire(0) is released
+
+    asyncio.run(scenario())
+
+
+def test_task_that_is_cancelled_as_its_wait_runs_out_has_no_place_to_give_back() -> None:
+    async def scenario() -> None:
+        gate = AsyncGate(1)
+        await gate.acquire()
+        waiter = asyncio.create_task(gate.acquire(30))
+        await asyncio.sleep(0)
+        (turn,) = gate._waiting
+        gate._give_up(turn)
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert not await gate.acquire(0)
+
+    asyncio.run(scenario())
+
+
+# -- after a fork ---------------------------------------------------------------------------------
+
+
+def test_pool_of_another_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = SocketTransport()
+    pool = transport._own_pool()
+    assert transport._own_pool() is pool
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getpid", lambda: -1)
+        assert transport._own_pool() is not pool
+        assert transport._own_pool() is transport._own_pool()
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own-process", "forked-child"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_connection_of_another_process_is_closed_without_a_goodbye(
+    kind: str, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.dup(), contextlib.closing(asyncio.new_event_loop()) as loop:
+        made = (
+            sync_sockets._Connection(ours)
+            if kind == "sync"
+            else async_sockets._Connection(ours, loop)
+        )
+        with monkeypatch.context() as patched:
+            if not own:
+                patched.setattr(os, "getpid", lambda: -1)
+            made.close()
+        assert ours.fileno() == -1
+        assert is_readable(theirs) is own

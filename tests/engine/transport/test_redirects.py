@@ -35,6 +35,7 @@ def test_post_is_never_turned_into_a_get(status: int) -> None:
     with pytest.raises(ConnectionError, match=r"moved to http://b\.example/v2\.") as caught:
         redirected(request(method="POST"), status, "http://u:p@b.example/v2?key=secret")
     assert "http://b.example" in (caught.value.hint or "")
+    assert not caught.value.retryable
     assert "secret" not in str(caught.value)
 
 
@@ -71,8 +72,9 @@ def test_keys_stay_with_their_origin(url: str, location: str, kept: bool) -> Non
     ],
 )
 def test_redirect_that_must_not_be_followed_is_an_error(location: str, message: str) -> None:
-    with pytest.raises(ConnectionError, match=message):
+    with pytest.raises(ConnectionError, match=message) as caught:
         redirected(request("https://a.example/"), 307, location)
+    assert not caught.value.retryable
 
 
 @pytest.mark.parametrize(

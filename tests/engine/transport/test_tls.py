@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+import certifi
 import pytest
 
 from llm_client import exceptions
@@ -64,6 +65,7 @@ def test_unknown_ca_is_refused_with_the_way_out(side: Side, server_tls: ssl.SSLC
         ) as caught:
             fetch(side, HttpRequest("GET", server.url))
         assert "verify_ssl" in (caught.value.hint or "")
+        assert not caught.value.retryable
         assert caught.value.__context__ is None
         assert not server.requests
 
@@ -158,6 +160,7 @@ def test_plain_server_under_https_says_so(side: Side) -> None:
             f"Cannot connect to {url}: the server does not speak TLS on this port."
         )
         assert "http://" in (caught.value.hint or "")
+        assert not caught.value.retryable
 
 
 # -- contexts -------------------------------------------------------------------------------------
@@ -190,6 +193,22 @@ def test_file_alone_is_trusted(variable: str, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(variable, CA)
         verify = True
     assert trusted(build_ssl_context(verify)) == {"llm_client test CA"}
+
+
+def test_trust_of_the_system_does_not_ask_certifi(
+    make_side: MakeSide, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise AssertionError("certifi was asked")
+
+    monkeypatch.setattr(certifi, "where", fail)
+    # OpenSSL's own variable for where the system's store is.
+    monkeypatch.setenv("SSL_CERT_FILE", CA)
+    assert trusted(build_ssl_context("system")) == {"llm_client test CA"}
+    side = make_side(verify="system")
+    with fault_server(respond(body=b"x"), tls=server_tls) as server:
+        assert fetch(side, HttpRequest("GET", server.url)).body == b"x"
+        side.close()
 
 
 @pytest.mark.parametrize("by_variable", [True, False])

@@ -1,0 +1,35 @@
+"""Checks of values that more than one place takes. Each raises a `ValidationError` that names it."""
+
+from __future__ import annotations
+
+import math
+
+from ..exceptions import ValidationError
+
+__all__ = ["LONGEST_SECONDS", "check_count", "check_range", "check_seconds"]
+
+LONGEST_SECONDS = 1_000_000.0
+"""Eleven days. The operating systems' own waits overflow at twice that."""
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Refuse what is no whole number, or less than `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValidationError(
+            f"{name} {value!r} must be a whole number, {least} or more.", param=name
+        )
+
+
+def check_range(name: str, value: object, low: float, high: float) -> None:
+    """Refuse what is no number, or not from `low` to `high`."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValidationError(f"{name} {value!r} is not a number.", param=name)
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValidationError(f"{name} {value!r} is out of range: {low:g} to {high:g}.", param=name)
+
+
+def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
+    """Refuse what is no length of time: more than 0 (or 0), and finite."""
+    check_range(name, value, 0.0, LONGEST_SECONDS)
+    if value == 0 and not zero:
+        raise ValidationError(f"{name} {value!r} must be more than 0 seconds.", param=name)

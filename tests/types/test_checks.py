@@ -1,0 +1,38 @@
+"""Checks of values that more than one place takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_client.exceptions import ValidationError
+from llm_client.types.checks import LONGEST_SECONDS, check_count, check_range, check_seconds
+
+
+@pytest.mark.parametrize("value", [0.001, 5, LONGEST_SECONDS])
+def test_length_of_time_is_accepted(value: float) -> None:
+    check_seconds("timeout", value)
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "5", True, None, 1e9])
+def test_what_is_no_length_of_time_is_refused_by_name(value: object) -> None:
+    with pytest.raises(ValidationError, match="timeout") as caught:
+        check_seconds("timeout", value)
+    assert caught.value.param == "timeout"
+
+
+def test_zero_is_a_length_of_time_where_it_is_said() -> None:
+    check_seconds("deadline", 0, zero=True)
+
+
+@pytest.mark.parametrize("value", [0, -3, 1.0, "1", True])
+def test_what_is_no_count_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match=r"max_tokens .* whole number, 1 or more"):
+        check_count("max_tokens", value)
+    check_count("max_retries", 0, least=0)
+
+
+@pytest.mark.parametrize("value", [-0.1, 2.1, float("nan"), "1", False])
+def test_what_is_out_of_range_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="temperature"):
+        check_range("temperature", value, 0.0, 2.0)
+    check_range("temperature", 2, 0.0, 2.0)
