@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dialects import find_dialect
 from .engine.effects import Steps, call
-from .engine.exchange import Deadline, fetch_models
+from .engine.exchange import Deadline, as_sent, fetch_models
 from .engine.pipeline import CallContext, run_call
 from .engine.session import Session, Stats
 from .exceptions import ConfigurationError, InsecureConnectionWarning, ValidationError
@@ -97,7 +97,7 @@ class Calls:
         """Return the request that a call would send first; nothing is sent."""
         request, extra = self._request(prompt, stream=stream, options=options)
         target = self._route(extra)[0]
-        return find_dialect(target.provider.dialect).encode(request, target)
+        return find_dialect(target.provider.dialect).encode(as_sent(request, target), target)
 
     def _request(
         self, prompt: Prompt, *, stream: bool, options: RequestOptions

@@ -74,7 +74,7 @@ def test_deadline_bounds_the_embedded_model_too(streamed: bool) -> None:
 
 def test_whole_answer_of_the_embedded_model_is_streamed_on_the_wire() -> None:
     with LLMClient("embedded/demo") as client:
-        assert json.loads(client.preview("hi", stream=False).body or b"").get("stream") is None
+        assert json.loads(client.preview("hi", stream=False).body or b"")["stream"] is True
         response = client.generate("hi")
     assert "demo model" in response.content
     assert response.usage is not None

@@ -28,7 +28,7 @@ from .effects import Emit, Steps, close, open_, read
 if TYPE_CHECKING:
     from ..types.models import ModelInfo
 
-__all__ = ["Deadline", "choose_model", "exchange", "fetch_models"]
+__all__ = ["Deadline", "as_sent", "choose_model", "exchange", "fetch_models"]
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ def exchange(
         LLMError: there is no whole answer.
     """
     dialect = find_dialect(target.provider.dialect)
-    asked = replace(request, stream=True) if target.provider.quirks.streams_always else request
+    asked = as_sent(request, target)
     wire = dialect.encode(asked, target)
     head = yield from _open(wire, target, deadline)
     if head.status >= 400:
@@ -129,6 +129,11 @@ def exchange(
         return
     body = yield from _and_close(_read_all(deadline))
     yield from _take(dialect.decode(body, target), request, fold, note_output)
+
+
+def as_sent(request: LLMRequest, target: Target) -> LLMRequest:
+    """Return a request as its target wants it on the wire."""
+    return replace(request, stream=True) if target.provider.quirks.streams_always else request
 
 
 def _and_close(steps: Steps[T]) -> Steps[T]:
