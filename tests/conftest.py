@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def _foreign_variables() -> set[str]:
     for row in CATALOG.values():
         names.update(row.key_env, row.base_url_env, row.model_env)
     return names
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Let Ctrl-C interrupt the programs under test.
+
+    A shell that runs the tests in the background has it ignored, and children inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
