@@ -89,6 +89,12 @@ def explain(
             return _timed_out(error, url, route, timeouts, wait, answering=answering)
         case httpx.ConnectError():
             return _cannot_connect(error, url, route)
+    return _misunderstood(error, origin, answering=answering)
+
+
+def _misunderstood(error: Exception, origin: str, *, answering: bool) -> LLMError:
+    """Return the error for a failure that is none of time or of connecting."""
+    match error:
         case httpx.ProxyError():
             return ConnectionError(
                 f"The proxy for {origin} failed: {error}.",
