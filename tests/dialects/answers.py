@@ -7,6 +7,7 @@ its start, its end, its length and a hash.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -23,7 +24,7 @@ from llm_client.types.target import Target
 from ..support.recordings import Recording, local_answer, provider_exchange
 
 SMALL = 6000
-"""Bytes up to which a body is tried at every offset; larger ones at samples."""
+"""Bytes up to which a body is split in two at every offset; larger ones at samples, and byte by byte."""
 _LONG = 160
 
 
@@ -131,7 +132,7 @@ def recording(name: str) -> Recording:
 
 
 def offsets(body: bytes) -> Iterator[int]:
-    """Return where to cut: everywhere in a small body, else at samples and close to the end."""
+    """Return where to split: everywhere in a small body, else at samples and close to the end."""
     if len(body) <= SMALL:
         yield from range(1, len(body))
     else:
@@ -160,19 +161,30 @@ def check_cuts(dialect: Dialect, where: Target, body: bytes, finished: Iterable[
     """
     whole = answer(feed(dialect, where, [body]))
     marks = list(finished)
-    for offset in (0, *offsets(body)):
-        part = body[:offset]
-        cut = answer(feed(dialect, where, [part]))
-        if cut.error is None:
-            assert any(mark in part for mark in marks), f"cut at {offset}"
-            assert cut[:4] == whole[:4], f"cut at {offset}"
-            continue
-        assert whole.text.startswith(cut.text), f"cut at {offset}"
-        assert whole.reasoning.startswith(cut.reasoning), f"cut at {offset}"
-        if not isinstance(cut.error, StreamInterruptedError):
-            nothing = isinstance(cut.error, LLMServiceError) and "sent nothing" in str(cut.error)
-            assert nothing or str(cut.error) == str(whole.error), f"cut at {offset}"
-            assert not (nothing and cut.text), f"cut at {offset}"
+    decoder = dialect.decoder(where)
+    text = reasoning = ""
+    for offset in range(len(body)):
+        # A copy is ended at every byte: decoding each part anew would take the square of the size.
+        ended = copy.deepcopy(decoder, {id(where): where})
+        last = [] if ended.done else ended.end()
+        cut_text = text + "".join(chunk.delta for chunk in last)
+        cut_reasoning = reasoning + "".join(chunk.reasoning for chunk in last)
+        error = next((chunk.error for chunk in last if chunk.error is not None), None)
+        place = f"cut at {offset}"
+        if error is None and not decoder.done:
+            assert any(mark in body[:offset] for mark in marks), place
+        if error is None:
+            assert (cut_text, cut_reasoning) == (whole.text, whole.reasoning), place
+        else:
+            assert whole.text.startswith(cut_text), place
+            assert whole.reasoning.startswith(cut_reasoning), place
+            if not isinstance(error, StreamInterruptedError):
+                nothing = isinstance(error, LLMServiceError) and "sent nothing" in str(error)
+                assert (nothing and not cut_text) or str(error) == str(whole.error), place
+        if decoder.done:
+            return  # what the server still sends is not looked at
+        for chunk in decoder.feed(body[offset : offset + 1]):
+            text, reasoning = text + chunk.delta, reasoning + chunk.reasoning
 
 
 def _comparable(value: Answer) -> tuple[Answer, str]:
