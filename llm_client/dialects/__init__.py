@@ -12,8 +12,13 @@ from .base import Dialect
 __all__ = ["DIALECTS", "find_dialect"]
 
 DIALECTS: Final = {
+    "anthropic": ("anthropic", "Anthropic"),
+    "cohere": ("cohere", "Cohere"),
+    "gemini": ("gemini", "Gemini"),
     "ollama": ("ollama", "Ollama"),
     "openai-chat": ("openai_chat", "OpenAIChat"),
+    "openai-completions": ("openai_completions", "OpenAICompletions"),
+    "openai-responses": ("openai_responses", "OpenAIResponses"),
 }
 """Module and class of each dialect: only the one that is spoken gets imported."""
 

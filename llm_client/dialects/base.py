@@ -16,7 +16,7 @@ from ..types.response import StreamChunk
 from ..types.target import Target
 
 if TYPE_CHECKING:
-    from ..types.models import ModelInfo
+    from ..types.models import ModelPage
 
 __all__ = ["Dialect", "ListsModels", "StreamDecoder"]
 
@@ -64,12 +64,17 @@ class Dialect(Protocol):
 class ListsModels(Protocol):
     """A dialect that can ask which models there are."""
 
-    def encode_models(self, target: Target) -> HttpRequest:
-        """Return the request for the model list."""
+    def encode_models(self, target: Target, page: str | None = None) -> HttpRequest:
+        """Return the request for the model list, or for its next part.
+
+        Args:
+            target: who is asked; its model does not matter.
+            page: `next` of the part before.
+        """
         ...
 
-    def decode_models(self, body: bytes, target: Target) -> list[ModelInfo]:
-        """Return the models that the answer lists.
+    def decode_models(self, body: bytes, target: Target) -> ModelPage:
+        """Return the models that an answer lists.
 
         Raises:
             LLMServiceError: the answer is no model list.

@@ -28,32 +28,52 @@ def json_request(
     *,
     stream: bool = False,
     stream_type: str = "text/event-stream",
+    key_header: str = "",
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> HttpRequest:
-    """Return a request to `path` under the target's base URL, with its key as a Bearer token.
+    """Return a request to `path` under the target's base URL, with its key.
 
     A GET is a quick question to the server: the wait for its first byte is no longer than the
     silence that an answer may have.
 
+    Args:
+        method: of HTTP.
+        path: put behind the base URL; may have a query of its own.
+        target: who is asked.
+        body: JSON; `None` sends none.
+        stream: whether the answer is wanted piece by piece.
+        stream_type: media type of such an answer.
+        key_header: the dialect's own header for the key; empty: a Bearer token. The provider's
+            row in the catalog goes over it.
+        headers: the dialect's own; those of the target go over them.
+
     Raises:
         ValidationError: the body has something that JSON cannot say.
     """
-    headers = [("accept", stream_type if stream else "application/json")]
+    sent = {"accept": stream_type if stream else "application/json"}
     encoded = None
     if body is not None:
-        headers.append(("content-type", "application/json"))
+        sent["content-type"] = "application/json"
         encoded = _encode(body)
+    sent.update(headers)
+    sent.update((name.lower(), value) for name, value in target.headers)
+    key_header = (target.provider.key_header or key_header or "authorization").lower()
     if target.api_key:
-        headers.append(("authorization", f"Bearer {target.api_key.reveal()}"))
+        key = target.api_key.reveal()
+        sent[key_header] = f"Bearer {key}" if key_header == "authorization" else key
     elif target.basic_auth:
         pair = target.basic_auth.reveal().encode("utf-8", "replace")
-        headers.append(("authorization", f"Basic {b64encode(pair).decode('ascii')}"))
+        sent["authorization"] = f"Basic {b64encode(pair).decode('ascii')}"
+    url = target.base_url + path
+    if target.query:
+        url += ("&" if "?" in path else "?") + target.query
     return HttpRequest(
         method=method,
-        url=target.base_url + path,
-        headers=tuple(headers),
+        url=url,
+        headers=tuple(sent.items()),
         body=encoded,
         timeouts=_quick(target.timeouts) if method == "GET" else target.timeouts,
-        secret_headers=frozenset({"authorization"}),
+        secret_headers=frozenset({"authorization", key_header}),
     )
 
 

@@ -22,7 +22,7 @@ from .errors import answer_error, describe, not_an_answer, stream_error
 from .http import json_request
 
 if TYPE_CHECKING:
-    from ..types.models import ModelInfo
+    from ..types.models import ModelInfo, ModelPage
 
 __all__ = ["Ollama", "OllamaDecoder"]
 
@@ -96,15 +96,17 @@ class Ollama:
             error.hint = f"Sign in at {url}, or put a key into OLLAMA_API_KEY."
         return error
 
-    def encode_models(self, target: Target) -> HttpRequest:
+    def encode_models(self, target: Target, page: str | None = None) -> HttpRequest:
         """Return the request for the model list."""
         return json_request("GET", "/api/tags", target)
 
-    def decode_models(self, body: bytes, target: Target) -> list[ModelInfo]:
+    def decode_models(self, body: bytes, target: Target) -> ModelPage:
         """Return the models that the answer lists."""
+        from ..types.models import ModelPage
+
         try:
             rows = parse_json(body)["models"]
-            return [_model(row, target) for row in rows]
+            return ModelPage([_model(row, target) for row in rows])
         except (KeyError, *_UNREADABLE):
             raise not_an_answer("something that lists no models", target, body) from None
 

@@ -23,7 +23,7 @@ from .http import json_request
 from .openai_chat_stream import OpenAIChatDecoder
 
 if TYPE_CHECKING:
-    from ..types.models import ModelInfo
+    from ..types.models import ModelInfo, ModelPage
 
 __all__ = ["OpenAIChat", "OpenAIChatDecoder"]
 
@@ -75,18 +75,20 @@ class OpenAIChat:
         """Return the error that an answer with an error status means."""
         return answer_error(head, body, target)
 
-    def encode_models(self, target: Target) -> HttpRequest:
+    def encode_models(self, target: Target, page: str | None = None) -> HttpRequest:
         """Return the request for the model list."""
         return json_request("GET", "/models", target)
 
-    def decode_models(self, body: bytes, target: Target) -> list[ModelInfo]:
+    def decode_models(self, body: bytes, target: Target) -> ModelPage:
         """Return the models that the answer lists; an empty body lists none (mlx_lm.server).
 
         Raises:
             LLMError: the answer is no model list.
         """
+        from ..types.models import ModelPage
+
         if not body.strip():
-            return []
+            return ModelPage([])
         try:
             payload = parse_json(body)
         except ValueError:
@@ -96,7 +98,8 @@ class OpenAIChat:
         rows = payload.get("data") if isinstance(payload, dict) else payload
         if not isinstance(rows, list):
             raise not_an_answer("JSON that lists no models", target, body)
-        return [_model(row, target) for row in rows if isinstance(row, dict) and row.get("id")]
+        listed = [row for row in rows if isinstance(row, dict) and row.get("id")]
+        return ModelPage([_model(row, target) for row in listed])
 
 
 def _encode_message(message: Message) -> dict[str, Any]:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 _ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error answer that are read; the rest cannot say more."""
+_MOST_PAGES = 100
+"""Parts of a model list: a server that never comes to an end must not keep us."""
 _END_OF_BODY_SECONDS = 0.5
 """How long the end of a body may take to follow a complete answer. The caller is waiting, and all
 that is lost when it does not come is a connection that could have been used again."""
@@ -176,13 +178,24 @@ def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
         LLMError: it does not answer.
     """
     dialect = find_dialect(target.provider.dialect)
-    if not isinstance(dialect, ListsModels):
-        raise ConfigurationError(f"{target.provider.name!r} has no list of models.")
-    head = yield from _open(dialect.encode_models(target), target, deadline)
-    body = yield from _and_close(_read_all(deadline))
-    if head.status >= 400:
-        raise dialect.error(head, body, target)
-    return dialect.decode_models(body, target)
+    if not isinstance(dialect, ListsModels) or not target.provider.lists_models:
+        raise ConfigurationError(
+            f"{target.provider.name!r} has no list of models.", hint="Name one with `-m`."
+        )
+    models: list[ModelInfo] = []
+    asked: set[str | None] = set()
+    page: str | None = None
+    while page not in asked and len(asked) < _MOST_PAGES:
+        asked.add(page)
+        head = yield from _open(dialect.encode_models(target, page), target, deadline)
+        body = yield from _and_close(_read_all(deadline))
+        if head.status >= 400:
+            raise dialect.error(head, body, target)
+        found, page = dialect.decode_models(body, target)
+        models += found
+        if page is None:
+            break
+    return models
 
 
 def _open(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[Head]:

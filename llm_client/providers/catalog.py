@@ -23,7 +23,10 @@ _LOCAL_FIRST_BYTE_SECONDS = 300.0
 class Provider(StrEnum):
     """The names of the catalog, for code that prefers a constant to a string."""
 
+    ANTHROPIC = "anthropic"
+    COHERE = "cohere"
     EMBEDDED = "embedded"
+    GEMINI = "gemini"
     LLAMACPP = "llamacpp"
     LMSTUDIO = "lmstudio"
     MLX = "mlx"
@@ -41,6 +44,25 @@ _ROWS = (
         key_env=("OPENAI_API_KEY",),
         base_url_env=("OPENAI_BASE_URL",),
         default_model="gpt-5-mini",
+    ),
+    ProviderSpec(
+        name="anthropic",
+        base_url="https://api.anthropic.com",
+        dialect="anthropic",
+        key_env=("ANTHROPIC_API_KEY",),
+        base_url_env=("ANTHROPIC_BASE_URL",),
+    ),
+    ProviderSpec(
+        name="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        dialect="gemini",
+        key_env=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    ),
+    ProviderSpec(
+        name="cohere",
+        base_url="https://api.cohere.com/v2",
+        dialect="cohere",
+        key_env=("CO_API_KEY", "COHERE_API_KEY"),
     ),
     ProviderSpec(
         name="ollama",

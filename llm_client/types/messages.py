@@ -1,17 +1,22 @@
 """Messages, tools and tool calls: what a conversation is made of.
 
-Owns the values and their reading from the dictionaries that users already have (OpenAI's message
-shape). Refuses what it cannot carry: a content part that would have to be dropped is an error.
+Owns the values and their writing as and reading from dictionaries (OpenAI's message shape, which
+users already have). Refuses what it cannot carry: a content part that would have to be dropped is
+an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from ..exceptions import ValidationError
 from .long_text import LongText
+
+if TYPE_CHECKING:
+    # Most messages are plain text, and its classes cost a start-up 1 ms.
+    from .content import Part, ProviderState
 
 __all__ = ["Message", "Role", "Tool", "ToolCall"]
 
@@ -42,8 +47,8 @@ class Tool:
     """JSON schema of the arguments, an object."""
 
     @classmethod
-    def parse(cls, value: Tool | Mapping[str, Any]) -> Tool:
-        """Return a tool from one, or from a dictionary in OpenAI's shape.
+    def parse(cls, value: Tool | Mapping[str, Any] | Callable[..., Any]) -> Tool:
+        """Return a tool from one, from a dictionary in OpenAI's shape, or from a typed function.
 
         Raises:
             ValidationError: it has no name, or something has the wrong type.
@@ -51,7 +56,9 @@ class Tool:
         if isinstance(value, Tool):
             return value
         if not isinstance(value, Mapping):
-            raise ValidationError(f"A tool is a Tool or a dictionary, not {type(value).__name__}.")
+            from .functions import tool_of
+
+            return tool_of(value)
         match value.get("function", value):
             case {"name": str(name), **rest}:
                 description, parameters = rest.get("description"), rest.get("parameters")
@@ -69,100 +76,67 @@ class Message:
     """One turn of a conversation."""
 
     role: Role
-    content: str | LongText = ""
+    content: str | LongText | tuple[Part, ...] = ""
+    """Text, or parts of several kinds in order (`llm_client.Image`, `Document`, `Audio`, `Text`)."""
     name: str | None = None
-    """Who speaks, where a provider distinguishes several users."""
+    """Who speaks, where a provider distinguishes several users; of a `tool` message its tool."""
     tool_call_id: str | None = None
     """On a `tool` message: the call that this is the result of."""
     tool_calls: tuple[ToolCall, ...] = ()
     """On an `assistant` message: the calls that the model asked for."""
     reasoning: str = ""
     """On an `assistant` message: what it thought; some providers want it back unchanged."""
+    cache: bool = False
+    """A hint that the prompt up to the end of this message will come again. Providers that cache
+    without being asked need none; it never changes the answer."""
+    provider_state: ProviderState | None = field(default=None, repr=False)
+    """On an `assistant` message: what only its provider can read; see `LLMResponse.message`."""
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise ValidationError(
                 f"{self.role!r} is not a role.", hint=f"Use one of {', '.join(sorted(ROLES))}."
             )
+        content: object = self.content
+        if not isinstance(content, str | LongText | tuple):
+            from .message_forms import read_content
+
+            # What a dictionary may hold, a message made in code may too: None, a list, a part.
+            object.__setattr__(self, "content", read_content(content))
+
+    @property
+    def text(self) -> str:
+        """The text of the message; parts of other kinds are left out."""
+        if not isinstance(self.content, tuple):
+            return str(self.content)
+        from .content import Text
+
+        return "".join(str(part.text) for part in self.content if isinstance(part, Text))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The content as parts; none when it is an empty text."""
+        if isinstance(self.content, tuple):
+            return self.content
+        from .content import Text
+
+        return (Text(self.content),) if self.content else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the message as JSON can say it, in OpenAI's shape; `parse` reads it back whole."""
+        from .message_forms import write_message
+
+        return write_message(self)
 
     @classmethod
     def parse(cls, value: Message | Mapping[str, Any]) -> Message:
         """Return a message from one, or from a dictionary in OpenAI's shape.
 
         Raises:
-            ValidationError: an unknown key, a wrong type, or a content part that is not text.
+            ValidationError: an unknown key, a wrong type, or a content part of an unknown kind.
         """
         if isinstance(value, Message):
             return value
-        if not isinstance(value, Mapping):
-            raise ValidationError(
-                f"A message is a Message or a dictionary, not {type(value).__name__}."
-            )
-        known = {
-            "role",
-            "content",
-            "name",
-            "tool_call_id",
-            "tool_calls",
-            "reasoning",
-            "reasoning_content",
-        }
-        if unknown := sorted(set(value) - known):
-            raise ValidationError(
-                f"A message has no field {unknown[0]!r}.",
-                hint=f"Known fields: {', '.join(sorted(known))}.",
-            )
-        if "role" not in value:
-            raise ValidationError("A message needs a 'role'.")
-        for field_name in sorted(known - {"role", "content", "tool_calls"}):
-            if not isinstance(value.get(field_name), str | None):
-                raise ValidationError(f"The {field_name!r} of a message is text.")
-        calls = value.get("tool_calls") or ()
-        if not isinstance(calls, list | tuple):
-            raise ValidationError("The 'tool_calls' of a message are a list.")
-        return cls(
-            role=value["role"],
-            content=_text(value.get("content")),
-            name=value.get("name"),
-            tool_call_id=value.get("tool_call_id"),
-            tool_calls=tuple(_tool_call(call) for call in calls),
-            reasoning=value.get("reasoning") or value.get("reasoning_content") or "",
-        )
+        from .message_forms import read_message
 
-
-def _text(content: object) -> str:
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list | tuple):
-        raise ValidationError(
-            f"The content of a message is text, not {type(content).__name__}.",
-        )
-    parts = []
-    for part in content:
-        if isinstance(part, str):
-            parts.append(part)
-        elif isinstance(part, Mapping) and part.get("type") == "text":
-            parts.append(str(part.get("text", "")))
-        else:
-            kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
-            raise ValidationError(f"A content part of type {kind!r} is not supported: only text.")
-    return "".join(parts)
-
-
-def _tool_call(value: object) -> ToolCall:
-    if isinstance(value, ToolCall):
-        return value
-    if isinstance(value, Mapping):
-        function = value.get("function", value)
-        if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-            arguments = function.get("arguments")
-            if arguments is None:
-                arguments = "{}"
-            elif not isinstance(arguments, str):
-                import json
-
-                arguments = json.dumps(arguments, ensure_ascii=False)
-            return ToolCall(str(value.get("id") or ""), function["name"], arguments)
-    raise ValidationError(f"{value!r} is not a tool call: it needs a 'function' with a 'name'.")
+        return read_message(value)

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["HealthReport", "ModelInfo"]
+__all__ = ["CAPABILITIES", "HealthReport", "ModelInfo", "ModelPage"]
+
+CAPABILITIES = (
+    "audio",
+    "completion",
+    "documents",
+    "embedding",
+    "reasoning",
+    "schema",
+    "tools",
+    "vision",
+)
+"""What a model may be able to do, in our words: `completion` is text, `vision` takes images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,20 @@ class ModelInfo:
     context_length: int | None = None
     """Tokens of prompt and answer together."""
     description: str | None = None
+    max_output_tokens: int | None = None
+    """The most tokens of one answer."""
+    capabilities: tuple[str, ...] | None = None
+    """Some of `CAPABILITIES`, sorted."""
+    retires_at: str | None = None
+    """When the provider takes it away, as it writes the date."""
+
+
+class ModelPage(NamedTuple):
+    """A part of a list of models."""
+
+    models: list[ModelInfo]
+    next: str | None = None
+    """What to ask for the next part with; `None` on the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,18 @@ Options default to "not sent": several current models refuse even a default temp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from ..exceptions import ValidationError
 from .checks import check_count, check_range
 from .messages import Message, Tool
 
-__all__ = ["LLMRequest", "Prompt", "RequestOptions"]
+__all__ = ["LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions"]
+
+ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+_EFFORTS: tuple[str, ...] = get_args(ReasoningEffort)
 
 
 class RequestOptions(TypedDict, total=False):
@@ -22,8 +25,8 @@ class RequestOptions(TypedDict, total=False):
 
     model: str
     """Another model for this call, of the same provider or as `provider/model`."""
-    system: str
-    """A system prompt, put before the messages."""
+    system: str | Message
+    """A system prompt, put before the messages; a message may carry `cache=True`."""
     temperature: float
     top_p: float
     max_tokens: int
@@ -31,11 +34,19 @@ class RequestOptions(TypedDict, total=False):
     stop: str | Sequence[str]
     """Texts that end the answer; they are not part of it."""
     seed: int
-    tools: Sequence[Tool]
+    tools: Sequence[Tool | Mapping[str, Any] | Callable[..., Any]]
+    """Tools, dictionaries in OpenAI's shape, or typed functions: name, docstring and signature
+    become the schema."""
     tool_choice: str
     """`auto`, `none`, `required`, or the name of a tool."""
-    schema: Mapping[str, Any]
-    """JSON schema that the answer must follow."""
+    schema: Mapping[str, Any] | type[Any]
+    """What the answer must follow: a JSON schema, a dataclass, a TypedDict or a pydantic model."""
+    schema_retries: int
+    """How often a whole answer that does not follow the schema is asked for again; default 2."""
+    reasoning_effort: ReasoningEffort
+    """How much the model shall think, as far as it can be told."""
+    suffix: str
+    """Text behind the gap to be filled; for text completion only."""
     extra_body: Mapping[str, Any]
     """Fields put into the provider's request as they are, over everything else."""
     timeout: float
@@ -62,13 +73,32 @@ class LLMRequest:
     tool_choice: str | None = None
     """`auto`, `none`, `required`, or the name of a tool."""
     schema: Mapping[str, Any] | None = None
-    """JSON schema that the answer must follow, sent in the provider's native form."""
+    """JSON schema that the answer must follow. May be given as a dataclass, TypedDict or pydantic
+    model, which then stands in `schema_type`."""
+    schema_type: type[Any] | None = None
+    """What the parsed answer becomes; `None` leaves it JSON."""
+    reasoning_effort: ReasoningEffort | None = None
+    """`none` turns thinking off; `None` leaves it to the provider."""
+    suffix: str | None = None
+    """Text behind the gap to be filled; for text completion only."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Provider-specific fields, merged into the body last."""
     stream: bool = False
     """Whether the answer is wanted piece by piece."""
 
     def __post_init__(self) -> None:
+        schema: object = self.schema
+        if schema is not None and not isinstance(schema, Mapping):
+            from .shapes import schema_of
+
+            object.__setattr__(self, "schema_type", schema)
+            object.__setattr__(self, "schema", schema_of(schema))
+        if self.reasoning_effort is not None and self.reasoning_effort not in _EFFORTS:
+            raise ValidationError(
+                f"reasoning_effort {self.reasoning_effort!r} is not known.",
+                hint=f"Use one of {', '.join(_EFFORTS)}.",
+                param="reasoning_effort",
+            )
         if self.temperature is not None:
             check_range("temperature", self.temperature, 0.0, 2.0)
         if self.top_p is not None:
@@ -97,17 +127,23 @@ class LLMRequest:
         values = {**_normal(values), "stream": stream}
         if isinstance(prompt, LLMRequest):
             if system:
-                values["messages"] = (Message("system", system), *prompt.messages)
+                values["messages"] = (_system(system), *prompt.messages)
             return replace(prompt, **values)
         messages = _messages(values.pop("messages"))
         if system:
-            messages = (Message("system", system), *messages)
+            messages = (_system(system), *messages)
         return cls(messages=messages, **values)
 
 
 def _says_something(message: Message) -> bool:
     content = message.content
+    if isinstance(content, tuple):
+        return bool(content)
     return bool(message.tool_calls) or (bool(content) and not content.isspace())
+
+
+def _system(system: str | Message) -> Message:
+    return system if isinstance(system, Message) else Message("system", system)
 
 
 Prompt: TypeAlias = (
@@ -153,9 +189,12 @@ def _normal(values: dict[str, Any]) -> dict[str, Any]:
             raise ValidationError(f"stop {stop!r} is not a text or texts.", param="stop")
     if "tools" in normal:
         normal["tools"] = tuple(Tool.parse(tool) for tool in _tuple("tools", normal["tools"]))
-    for name in ("schema", "extra_body"):
-        if not isinstance(normal.get(name, {}), Mapping):
-            raise ValidationError(f"{name} {normal[name]!r} is not a dictionary.", param=name)
+    if not isinstance(normal.get("extra_body", {}), Mapping):
+        raise ValidationError(
+            f"extra_body {normal['extra_body']!r} is not a dictionary.", param="extra_body"
+        )
+    if not isinstance(normal.get("suffix", ""), str):
+        raise ValidationError(f"suffix {normal['suffix']!r} is not a text.", param="suffix")
     return normal
 
 

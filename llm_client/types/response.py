@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import LLMError
 from .messages import Message, ToolCall
+
+if TYPE_CHECKING:
+    from .content import ProviderState
 
 __all__ = ["Fold", "LLMResponse", "StreamChunk", "ToolCallDelta", "Usage", "fold"]
 
@@ -73,6 +76,8 @@ class StreamChunk:
     response_id: str | None = None
     raw: Any = field(default=None, repr=False, compare=False)
     """The provider's JSON, on the chunk of an answer that came whole."""
+    provider_state: ProviderState | None = field(default=None, repr=False)
+    """On the last chunk, where the provider wants its answer back unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,10 @@ class LLMResponse:
     tool_calls: tuple[ToolCall, ...] = ()
     reasoning: str = ""
     parsed: Any = None
-    """The content as JSON, when a schema was asked for."""
+    """The content as JSON that follows the schema that was asked for, or as an object of the
+    dataclass or pydantic model that it was made of."""
+    provider_state: ProviderState | None = field(default=None, repr=False)
+    """What only the provider can read of its own answer (signatures, encrypted reasoning)."""
     retry_count: int = 0
     """Attempts beyond the first, over all targets."""
     used_fallback: bool = False
@@ -122,9 +130,13 @@ class LLMResponse:
 
     @property
     def message(self) -> Message:
-        """The answer as a message, to be appended to a conversation."""
+        """The answer as a message, to be appended to a conversation: nothing of it is lost."""
         return Message(
-            "assistant", self.content, tool_calls=self.tool_calls, reasoning=self.reasoning
+            "assistant",
+            self.content,
+            tool_calls=self.tool_calls,
+            reasoning=self.reasoning,
+            provider_state=self.provider_state,
         )
 
     def __str__(self) -> str:
@@ -150,6 +162,7 @@ class Fold:
         "finish_reason",
         "has_output",
         "model",
+        "provider_state",
         "raw",
         "response_id",
         "usage",
@@ -164,6 +177,7 @@ class Fold:
         self.model = ""
         self.response_id: str | None = None
         self.raw: Any = None
+        self.provider_state: ProviderState | None = None
         self.has_output = False
         """Whether any text, thinking or tool call has arrived."""
 
@@ -188,6 +202,8 @@ class Fold:
             self.response_id = chunk.response_id
         if chunk.raw is not None:
             self.raw = chunk.raw
+        if chunk.provider_state is not None:
+            self.provider_state = chunk.provider_state
 
     def _add_tool_call(self, delta: ToolCallDelta) -> None:
         parts = self._tools.setdefault(delta.index, _ToolCallParts())
@@ -231,6 +247,7 @@ class Fold:
             usage=self.usage,
             tool_calls=calls,
             reasoning=self.reasoning,
+            provider_state=self.provider_state,
             raw=self.raw,
             **details,
         )

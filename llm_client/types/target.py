@@ -8,11 +8,75 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .http import DEFAULT_FIRST_BYTE_SECONDS, Timeouts
 from .secret import Secret
 
-__all__ = ["ProviderSpec", "Quirks", "Target", "variable_part"]
+__all__ = [
+    "ModelRule",
+    "ProviderField",
+    "ProviderSpec",
+    "Quirks",
+    "Target",
+    "Variant",
+    "matches",
+    "variable_part",
+]
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Return whether a name fits a pattern, in which `*` stands for any text; case counts not.
+
+    Own code, because `fnmatch` compiles a regular expression for every pattern of a table.
+    """
+    first, *rest = pattern.lower().split("*")
+    name = name.lower()
+    if not rest:
+        return name == first
+    if not name.startswith(first):
+        return False
+    *middle, last = rest
+    position = len(first)
+    for text in middle:
+        position = name.find(text, position)
+        if position < 0:
+            return False
+        position += len(text)
+    return len(name) - len(last) >= position and name.endswith(last)
+
+
+class ModelRule(NamedTuple):
+    """What is true of some models of a provider only. An empty field says nothing."""
+
+    pattern: str
+    """Model names, `*` stands for any text."""
+    dialect: str = ""
+    """The only dialect, or the better one, that they are served in."""
+    schema: str = ""
+    """As `Quirks.schema`."""
+
+
+class ProviderField(NamedTuple):
+    """Something besides key and model that a provider's address or headers are made of."""
+
+    name: str
+    """As it stands in `{braces}` and in the configuration."""
+    env: tuple[str, ...] = ()
+    """Variables that may hold it, the first one set wins."""
+    default: str = ""
+    """May itself have `{model}`; empty: the user must give it, unless it is optional."""
+    optional: bool = False
+    example: str = ""
+    """For the hint when it is missing."""
+
+
+class Variant(NamedTuple):
+    """Another form of a provider's address, used when an optional field is given."""
+
+    field: str
+    base_url: str
+    query: tuple[tuple[str, str], ...] = ()
 
 
 def variable_part(name: str) -> str:
@@ -33,6 +97,20 @@ class Quirks:
     a whole one does not stop its generation."""
     not_found_is_model: bool = True
     """Whether a 404 on the chat path means that the model is missing."""
+    inline_think: bool = False
+    """Whether thinking can stand inside `<think>` tags at the start of the text."""
+    effort: str = "reasoning_effort"
+    """How OpenAI Chat says `reasoning_effort`: one of the forms that `openai_chat` knows by name;
+    empty: it cannot be said."""
+    echo_reasoning: str = ""
+    """Field of an assistant message in which its thinking must be sent back; empty: not at all."""
+    cache_control: bool = False
+    """Whether OpenAI Chat's content parts may carry Anthropic's `cache_control`."""
+    required_tool_choice: bool = True
+    """Whether `tool_choice` may be `required` or name a tool."""
+    schema: str = "native"
+    """How a JSON schema is asked for: `native` (the dialect's own field), `tool` (a forced call of
+    a tool with that schema) or `prompt` (in words)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +141,43 @@ class ProviderSpec:
     owned_by: str | None = None
     """What its model list says under `owned_by` (empty: nothing), to tell servers apart that share
     a port; `None` where that is no question."""
+    key_header: str = ""
+    """Header that carries the key as it is; empty: as the dialect's own vendor wants it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request. Like address and query they may have `{fields}`."""
+    query: tuple[tuple[str, str], ...] = ()
+    """Put behind every address."""
+    fields: tuple[ProviderField, ...] = ()
+    """What `{braces}` in address, headers and query stand for, besides `{model}`."""
+    variants: tuple[Variant, ...] = ()
+    """Other forms of the address; the first whose field is given wins."""
+    dialect_base_urls: tuple[tuple[str, str], ...] = ()
+    """Addresses of other dialects than `dialect`, where they differ by more than the path that
+    belongs to the dialect."""
+    model_rules: tuple[ModelRule, ...] = ()
+    """What is true of some models only. For each field the first rule that fits and says it wins."""
+    lists_models: bool = True
+    models_path: str = ""
+    """Path of the model list under the base URL, where it is not the dialect's."""
+    price_id: str = ""
+    """Name of the provider in the price data; empty: local or not priced."""
+    in_process_base_url: str = ""
+    """Address of the runtime in this process, for a model that is given as a path."""
     quirks: Quirks = Quirks()
+
+    def dialect_for(self, model: str) -> str:
+        """Return the dialect in which a model is spoken to."""
+        for rule in self.model_rules:
+            if rule.dialect and matches(rule.pattern, model):
+                return rule.dialect
+        return self.dialect
+
+    def schema_for(self, model: str) -> str:
+        """Return how a JSON schema is asked of a model: `native`, `tool` or `prompt`."""
+        for rule in self.model_rules:
+            if rule.schema and matches(rule.pattern, model):
+                return rule.schema
+        return self.quirks.schema
 
     @property
     def own_key_variable(self) -> str:
@@ -85,6 +199,10 @@ class Target:
     timeouts: Timeouts = Timeouts()
     options: Mapping[str, object] = field(default_factory=dict)
     """Provider-specific fields from the configuration, under those of the request."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request, over the dialect's own of the same name."""
+    query: str = ""
+    """Put behind every address, without the question mark."""
     verify_ssl: bool | str = True
     """True, False, the path of a CA file or directory, or `system`."""
 

@@ -46,7 +46,8 @@ class Answer(NamedTuple):
 def target(provider: str, key: str | None = None, **fields: Any) -> Target:
     """Return a target at a made-up address of a provider of the catalog."""
     row = find_provider(provider)
-    base_url = "http://localhost:1" if row.dialect == "ollama" else "http://localhost:1/v1"
+    path = {"anthropic": "", "cohere": "/v2", "gemini": "/v1beta", "ollama": ""}
+    base_url = f"http://localhost:1{path.get(row.dialect, '/v1')}"
     fields = {"model": "some-model", "base_url": base_url, **fields}
     return Target(row, api_key=Secret(key) if key else None, **fields)
 

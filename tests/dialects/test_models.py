@@ -19,7 +19,7 @@ WHERE = target("vllm")
 
 
 def models(body: object) -> list[ModelInfo]:
-    return OpenAIChat().decode_models(json.dumps(body).encode(), WHERE)
+    return OpenAIChat().decode_models(json.dumps(body).encode(), WHERE).models
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -74,7 +74,7 @@ def test_model_row_has_its_details_and_junk_is_left_out() -> None:
 
 def test_empty_model_list_answer_lists_none() -> None:
     """mlx_lm.server: 200 with an empty body."""
-    assert OpenAIChat().decode_models(b" \n", WHERE) == []
+    assert OpenAIChat().decode_models(b" \n", WHERE).models == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_error_with_status_200_for_a_model_list_is_raised() -> None:
 
 def test_ollama_model_without_details_is_listed() -> None:
     body = b'{"models": [{"name": "a"}, {"name": "b", "details": {"quantization_level": "Q4"}}]}'
-    assert Ollama().decode_models(body, target("ollama")) == [
+    assert Ollama().decode_models(body, target("ollama")).models == [
         ModelInfo("a", "ollama"),
         ModelInfo("b", "ollama", description="Q4"),
     ]

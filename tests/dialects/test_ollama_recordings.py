@@ -108,7 +108,7 @@ def test_whole_200_that_is_no_chat_answer_says_so(name: str) -> None:
 
 
 def test_recorded_model_list_decoded_has_its_models() -> None:
-    models = Ollama().decode_models(local_answer("ollama", "oll-tags").body, WHERE)
+    models = Ollama().decode_models(local_answer("ollama", "oll-tags").body, WHERE).models
     assert [(m.id, m.provider, m.owned_by, m.context_length, m.description) for m in models] == [
         (f"{name}:latest", "ollama", "llama", 4096, "411K F16")
         for name in ("embed", "random", "tiny")

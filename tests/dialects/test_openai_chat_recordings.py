@@ -169,7 +169,7 @@ def test_recorded_model_list_decoded_has_its_models(server: str) -> None:
     # mlx_lm.server gives the path of the model on its machine.
     models = {
         model.id.rpartition("/")[2]: model.context_length
-        for model in OpenAIChat().decode_models(body, COMPATIBLE)
+        for model in OpenAIChat().decode_models(body, COMPATIBLE).models
     }
     assert MODELS[server].items() <= models.items()
     assert bool(models) is bool(MODELS[server])
@@ -177,7 +177,7 @@ def test_recorded_model_list_decoded_has_its_models(server: str) -> None:
 
 def test_cerebras_model_list_decoded_has_its_fields() -> None:
     source = provider_exchange("cerebras", "known_model_names")
-    models = OpenAIChat().decode_models(source.body, COMPATIBLE)
+    models = OpenAIChat().decode_models(source.body, COMPATIBLE).models
     assert [(m.id, m.owned_by, m.created, m.provider) for m in models] == [
         ("gemma-4-31b", "Cerebras", 0, "openai-compatible"),
         ("gpt-oss-120b", "Cerebras", 0, "openai-compatible"),
