@@ -11,6 +11,7 @@ from ._version import __version__
 TYPE_CHECKING = False  # importing it from `typing` costs 5 ms; type checkers know the name
 if TYPE_CHECKING:
     from .aclient import AsyncLLMClient, AsyncStream
+    from .attachments import attach
     from .client import LLMClient, Stream
     from .engine.session import Stats
     from .exceptions import (
@@ -39,16 +40,18 @@ if TYPE_CHECKING:
     from .exceptions import TimeoutError as TimeoutError
     from .providers.catalog import Provider
     from .types.config import LLMConfig
+    from .types.content import Audio, Document, Image, ProviderState, Text
     from .types.events import AttemptRecord, FallingBack, Notice, Observer, Retrying
     from .types.http import HttpRequest
     from .types.messages import Message, Tool, ToolCall
     from .types.models import HealthReport, ModelInfo
-    from .types.request import LLMRequest, Prompt, RequestOptions
+    from .types.request import LLMRequest, Prompt, ReasoningEffort, RequestOptions
     from .types.response import LLMResponse, StreamChunk, ToolCallDelta, Usage
     from .types.secret import Secret
 
 _MODULES = {
     "aclient": ("AsyncLLMClient", "AsyncStream"),
+    "attachments": ("attach",),
     "client": ("LLMClient", "Stream"),
     "engine.session": ("Stats",),
     "exceptions": (
@@ -77,11 +80,12 @@ _MODULES = {
     ),
     "providers.catalog": ("Provider",),
     "types.config": ("LLMConfig",),
+    "types.content": ("Audio", "Document", "Image", "ProviderState", "Text"),
     "types.events": ("AttemptRecord", "FallingBack", "Notice", "Observer", "Retrying"),
     "types.http": ("HttpRequest",),
     "types.messages": ("Message", "Tool", "ToolCall"),
     "types.models": ("HealthReport", "ModelInfo"),
-    "types.request": ("LLMRequest", "Prompt", "RequestOptions"),
+    "types.request": ("LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions"),
     "types.response": ("LLMResponse", "StreamChunk", "ToolCallDelta", "Usage"),
     "types.secret": ("Secret",),
 }
@@ -93,15 +97,18 @@ __all__ = [
     "AsyncLLMClient",
     "AsyncStream",
     "AttemptRecord",
+    "Audio",
     "AuthenticationError",
     "BudgetExceededError",
     "ConfigurationError",
     "ContentFilterError",
     "ContextLengthError",
+    "Document",
     "FallingBack",
     "GenerationError",
     "HealthReport",
     "HttpRequest",
+    "Image",
     "InsecureConnectionWarning",
     "InvalidOutputError",
     "LLMAPIError",
@@ -120,8 +127,10 @@ __all__ = [
     "Observer",
     "Prompt",
     "Provider",
+    "ProviderState",
     "QuotaExceededError",
     "RateLimitError",
+    "ReasoningEffort",
     "RequestOptions",
     "Retrying",
     "Secret",
@@ -129,6 +138,7 @@ __all__ = [
     "Stream",
     "StreamChunk",
     "StreamInterruptedError",
+    "Text",
     "Tool",
     "ToolCall",
     "ToolCallDelta",
@@ -137,6 +147,7 @@ __all__ = [
     "Usage",
     "ValidationError",
     "__version__",
+    "attach",
 ]
 
 

@@ -64,6 +64,16 @@ class LLMError(Exception):
     """What to do next, with the command in backticks; `None` when there is nothing to say."""
     partial: str
     """The text of the answer that had arrived before the failure; empty when none had."""
+    provider: str | None = None
+    """Who was asked; `None` when it did not come to that."""
+    model: str | None = None
+    """The model that was asked."""
+    status: int | None = None
+    """HTTP status; `None` before an answer, 200 when the error came inside a stream."""
+    request_id: str | None = None
+    """What the provider's support asks for."""
+    retry_after: float | None = None
+    """Seconds the provider asks to wait; `None` when it says nothing."""
 
     def __init__(self, message: str = "", *, hint: str | None = None, partial: str = "") -> None:
         super().__init__(message)
@@ -136,7 +146,6 @@ class LLMAPIError(LLMError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
-        """HTTP status; `None` or 200 when the error came inside a stream."""
         self.code = code
         """The provider's own code, as a string."""
         self.type = type
@@ -144,9 +153,7 @@ class LLMAPIError(LLMError):
         self.param = param
         """The request field that the provider names."""
         self.request_id = request_id
-        """What the provider's support asks for."""
         self.retry_after = retry_after
-        """Seconds the provider asks to wait; `None` when it says nothing."""
         self.provider = provider
         self.model = model
         self.retryable = retryable

@@ -50,6 +50,7 @@ def generate(
     base_url: opt.BaseUrl = None,
     system: opt.System = None,
     file: opt.Files = None,
+    attach: opt.Attach = None,
     temperature: opt.Temperature = None,
     max_tokens: opt.MaxTokens = None,
     top_p: opt.TopP = None,
@@ -99,6 +100,7 @@ def _generate(flags: dict[str, Any]) -> int:
     command = Generate(
         words=flags["words"] or [],
         files=flags["file"] or [],
+        attachments=flags["attach"] or [],
         config=LLMConfig(**{name: flags[name] for name in ("provider", "model", "base_url")}),
         request=request,  # type: ignore[arg-type]  # the names are those of RequestOptions
         read_stdin=not flags["no_stdin"],

@@ -61,7 +61,7 @@ class Interrupted(LLMError):
 
     def __init__(self, message: str, *, partial: str = "", status: int) -> None:
         super().__init__(message, partial=partial)
-        self.status = status
+        self.exit_status = status
 
 
 def exit_status(error: LLMError) -> ExitStatus:
@@ -95,10 +95,10 @@ def error_object(error: LLMError) -> dict[str, Any]:
         "hint": error.hint,
         "partial": error.partial,
     }
-    if isinstance(error, LLMAPIError):
+    if isinstance(error, LLMAPIError) or error.provider is not None:
         details |= {
             "status": error.status,
-            "code": error.code,
+            "code": getattr(error, "code", None),
             "provider": error.provider,
             "model": error.model,
             "request_id": error.request_id,

@@ -37,6 +37,7 @@ from .signals import Terminated, termination_raises
 if TYPE_CHECKING:
     from ..client import LLMClient
     from ..types.http import HttpRequest
+    from ..types.long_text import LongText
 
 __all__ = ["Generate", "run_generate"]
 
@@ -52,6 +53,7 @@ class Generate:
 
     words: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    attachments: list[str] = field(default_factory=list)
     config: LLMConfig = LLMConfig()
     request: RequestOptions = field(default_factory=RequestOptions)
     profile: str | None = None
@@ -92,7 +94,7 @@ def _reported(command: Generate, environment: Environment, progress: Progress) -
         progress.say(error.message)
         if command.json:
             write_json(environment.stdout.buffer, error_object(error))
-        return error.status
+        return error.exit_status
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -120,9 +122,8 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
             say=progress.say,
         )
         from ..client import LLMClient
-        from ..types.messages import Message
 
-        asked = prompt if isinstance(prompt, str) else Message("user", prompt)
+        asked = _asked(prompt, command.attachments)
         with LLMClient(
             command.config,
             profile=command.profile,
@@ -138,6 +139,20 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
             return _answer(client, asked, command, environment, progress)
     except KeyboardInterrupt as interrupt:
         raise _interrupted(interrupt) from None
+
+
+def _asked(prompt: str | LongText, attachments: list[str]) -> Prompt:
+    """Return what is asked: the text, behind what it is about."""
+    if isinstance(prompt, str) and not attachments:
+        return prompt
+    from ..types.messages import Message
+
+    if not attachments:
+        return Message("user", prompt)
+    from ..attachments import attach
+    from ..types.content import Text
+
+    return Message("user", (*map(attach, attachments), Text(prompt)))
 
 
 def _answer(

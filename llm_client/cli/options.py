@@ -11,6 +11,7 @@ import typer
 from .exit_status import UsageError
 
 __all__ = [
+    "Attach",
     "BaseUrl",
     "Color",
     "ConfigPath",
@@ -98,6 +99,12 @@ System = Annotated[str | None, _option("--system", "-s", help="System prompt.")]
 Files = Annotated[
     list[str] | None,
     _option("--file", "-f", help="Add a text file as a named block; repeat. `-` is stdin."),
+]
+Attach = Annotated[
+    list[str] | None,
+    _option(
+        "--attach", "-a", help="Add an image, PDF or audio: a file or an address; repeat."
+    ),
 ]
 OutputFile = Annotated[
     Path | None, _option("--output", "-o", help="Write the answer to a file; - is stdout.")

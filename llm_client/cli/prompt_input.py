@@ -146,7 +146,7 @@ def _read_text(stream: BinaryIO, name: str, say: Say) -> str | LongText:
         if size < _SNIFFED and b"\0" in piece[: _SNIFFED - size]:
             raise UsageError(
                 f"{name[0].upper()}{name[1:]} is binary data, not text: nothing was sent.",
-                hint="Convert it to text first; only text can be part of a prompt.",
+                hint="Images, PDF and audio: `--attach FILE`. Anything else: make it text first.",
             )
         pieces.append(piece)
         size += len(piece)

@@ -79,11 +79,11 @@ class _Media:
             raise ValidationError(f"The {self.kind} is empty: it has no bytes.", param="content")
         if not self.media_type:
             object.__setattr__(self, "media_type", media_type_of(data))
-        if not self.media_type.startswith(self.types):
+        if not self.media_type or not self.media_type.startswith(self.types):
             raise ValidationError(
                 f"The data are no {self.kind} that is known"
                 + (f": they are {self.media_type}." if self.media_type else "."),
-                hint=f"Say what they are: `media_type='{self.types}…'`.",
+                hint=f"Say what they are: `media_type='{self.types or 'application/'}…'`.",
                 param="content",
             )
 
