@@ -12,8 +12,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from ..exceptions import ConfigurationError
 from ..types.models import ModelInfo
@@ -39,7 +40,7 @@ class ModelCache:
             stored = json.loads(self._path(target).read_bytes())
             age = self._wall_clock() - stored["time"]
             if 0 <= age < self._ttl:
-                return [ModelInfo(**row) for row in stored["models"]]
+                return [_model(row) for row in stored["models"]]
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return None
@@ -81,3 +82,13 @@ class ModelCache:
         identity = "\n".join((target.provider.name, target.base_url, key))
         digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24]
         return self._directory / f"{target.provider.name}-{digest}.json"
+
+
+def _model(row: dict[str, Any]) -> ModelInfo:
+    model = ModelInfo(**row)
+    # JSON has no tuples.
+    return (
+        model
+        if model.capabilities is None
+        else replace(model, capabilities=tuple(model.capabilities))
+    )

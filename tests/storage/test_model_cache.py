@@ -22,6 +22,7 @@ TARGET = Target(CATALOG["ollama"], "m", "http://localhost:11434")
 MODELS = [
     ModelInfo("llama3.2", "ollama", owned_by="meta", context_length=8192),
     ModelInfo("größe/模型:7b", "ollama", created=1, description="ünïcode"),
+    ModelInfo("able", "ollama", capabilities=("tools", "vision"), max_output_tokens=9),
 ]
 
 
