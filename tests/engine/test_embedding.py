@@ -1,0 +1,424 @@
+"""An embedding call through both drivers: batches, retries, the deadline, the books.
+
+The server is a function from the texts of a request to its answer; nothing goes over a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias, cast
+
+import pytest
+
+from llm_client.engine.drivers import AsyncDriver, SyncDriver
+from llm_client.engine.embedding import run_embedding
+from llm_client.engine.pipeline import CallContext, Hooks
+from llm_client.engine.transport.exchange import AsyncTransport, SyncTransport
+from llm_client.exceptions import (
+    ConfigurationError,
+    ConnectionError,
+    LLMError,
+    LLMServiceError,
+    ModelNotFoundError,
+    RateLimitError,
+    TimeoutError,
+    ValidationError,
+)
+from llm_client.types.config import RetrySettings
+from llm_client.types.embedding import EmbeddingRequest, EmbeddingResponse
+from llm_client.types.events import AttemptRecord, Event, Retrying
+from llm_client.types.http import Head, HttpRequest
+from llm_client.types.response import Usage
+from llm_client.types.target import ProviderSpec, Quirks, Target
+
+SMALL = Quirks(embed_batch=2)
+Fault: TypeAlias = "tuple[int, dict[str, str], object] | LLMError | BaseException | float"
+"""An answer with status, headers and JSON; an error; or seconds to be late by."""
+
+
+def number(text: str) -> float:
+    return float(text.removeprefix("text "))
+
+
+def vectors(texts: list[str]) -> dict[str, Any]:
+    return {
+        "model": "served",
+        "data": [{"index": i, "embedding": [number(t), 1.0]} for i, t in enumerate(texts)],
+        "usage": {"prompt_tokens": len(texts), "total_tokens": len(texts)},
+    }
+
+
+@dataclass
+class Server:
+    """Answers in order what `faults` say, then properly."""
+
+    faults: list[Fault | None] = field(default_factory=list)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    answer: Callable[[list[str]], object] = vectors
+    now: float = 100.0
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    open_exchanges: int = 0
+
+    def open(self, request: HttpRequest) -> _Exchange:
+        if request.method == "GET":
+            return _Exchange(self, 200, {}, {"models": self.models})
+        body = json.loads(request.body or b"")
+        self.asked.append(body)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, BaseException):
+            raise fault
+        if isinstance(fault, tuple):
+            return _Exchange(self, *fault)
+        return _Exchange(self, 200, {}, self.answer(body["input"]), late=fault or 0.0)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class _Exchange:
+    def __init__(
+        self,
+        server: Server,
+        status: int,
+        headers: dict[str, str],
+        content: object,
+        late: float = 0.0,
+    ) -> None:
+        self.head = Head(status, {"content-type": "application/json", **headers})
+        data = json.dumps(content).encode()
+        self._pieces: Iterator[bytes] = iter([data[:9], data[9:]])
+        self._server, self._late = server, late
+        server.open_exchanges += 1
+
+    def read(self, timeout: float | None = None) -> bytes:
+        if self._late and timeout is not None and timeout <= self._late:
+            self._server.now += timeout
+            raise TimeoutError("it went silent")
+        self._server.now += self._late
+        self._late = 0.0
+        return next(self._pieces, b"")
+
+    def close(self) -> None:
+        self._server.open_exchanges -= 1
+
+
+class _AsyncTransport:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def open(self, request: HttpRequest) -> _AsyncExchange:
+        await asyncio.sleep(0)
+        return _AsyncExchange(self._server.open(request))
+
+
+class _AsyncExchange:
+    def __init__(self, exchange: _Exchange) -> None:
+        self._exchange, self.head = exchange, exchange.head
+
+    async def read(self, timeout: float | None = None) -> bytes:
+        await asyncio.sleep(0)
+        return self._exchange.read(timeout)
+
+    async def close(self) -> None:
+        self._exchange.close()
+
+
+def run_sync(server: Server, steps: Any) -> EmbeddingResponse:
+    driver = SyncDriver(lambda verify: cast(SyncTransport, server), server.sleep)
+    response: EmbeddingResponse = driver.run(steps)
+    return response
+
+
+def run_async(server: Server, steps: Any) -> EmbeddingResponse:
+    async def sleep(seconds: float) -> None:
+        server.sleep(seconds)
+
+    async def main() -> EmbeddingResponse:
+        transport = cast(AsyncTransport, _AsyncTransport(server))
+        response: EmbeddingResponse = await AsyncDriver(lambda verify: transport, sleep).run(steps)
+        return response
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(params=[run_sync, run_async], ids=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Callable[..., EmbeddingResponse]:
+    chosen: Callable[..., EmbeddingResponse] = request.param
+    return chosen
+
+
+Run: TypeAlias = Callable[..., EmbeddingResponse]
+
+
+def target(quirks: Quirks = SMALL, dialect: str = "openai-chat", model: str = "m") -> Target:
+    provider = ProviderSpec("p", "http://p.test/v1", dialect, quirks=quirks)
+    return Target(provider, model, provider.base_url)
+
+
+def context(server: Server, events: list[Event], **fields: Any) -> CallContext:
+    fields = {"route": [target()], **fields}
+    return CallContext(
+        call_id="call",
+        observe=events.append,
+        clock=lambda: server.now,
+        wall_clock=lambda: 1000.0,
+        chance=lambda: 0.0,
+        **fields,
+    )
+
+
+def request(count: int, **fields: Any) -> EmbeddingRequest:
+    return EmbeddingRequest(tuple(f"text {i}" for i in range(count)), **fields)
+
+
+def records(events: list[Event]) -> list[AttemptRecord]:
+    return [event for event in events if isinstance(event, AttemptRecord)]
+
+
+@pytest.mark.parametrize(
+    ("count", "batches"),
+    [(1, [1]), (2, [2]), (3, [2, 1]), (6, [2, 2, 2])],
+    ids=["one", "full", "one over", "three full"],
+)
+def test_long_list_is_sent_in_batches_and_comes_back_in_order(
+    run: Run, count: int, batches: list[int]
+) -> None:
+    server, events = Server(), list[Event]()
+
+    response = run(server, run_embedding(request(count), context(server, events)))
+
+    assert [len(body["input"]) for body in server.asked] == batches
+    assert [vector[0] for vector in response.embeddings] == list(range(count))
+    assert response.usage == Usage(count, 0, count)
+    assert (response.model, response.provider) == ("served", "p")
+    assert (response.attempts, response.retry_count) == (len(batches), 0)
+    assert len(response.raw) == len(batches)
+    assert response.metadata == {"call_id": "call"}
+    assert server.open_exchanges == 0
+    assert [(r.outcome, r.usage) for r in records(events)] == [
+        ("ok", Usage(size, 0, size)) for size in batches
+    ]
+
+
+def test_batch_is_bounded_by_bytes_too_and_a_longer_text_goes_alone() -> None:
+    server = Server(answer=lambda texts: {"data": [{"embedding": [len(t)]} for t in texts]})
+    quirks = Quirks(embed_batch=3, embed_batch_bytes=6)
+    texts = ("aaaaaaaaaa", "éé", "b", "c", "d", "ééé", "e")
+
+    steps = run_embedding(EmbeddingRequest(texts), context(server, [], route=[target(quirks)]))
+    response = run_sync(server, steps)
+
+    sent = [body["input"] for body in server.asked]
+    assert sent == [["aaaaaaaaaa"], ["éé", "b", "c"], ["d"], ["ééé"], ["e"]]
+    assert [vector[0] for vector in response.embeddings] == [len(text) for text in texts]
+
+
+def test_every_request_says_everything(run: Run) -> None:
+    server = Server()
+    asked = request(3, dimensions=4, extra_body={"user": "ann"})
+
+    run(server, run_embedding(asked, context(server, [])))
+
+    assert len(server.asked) == 2
+    assert all((body["dimensions"], body["user"]) == (4, "ann") for body in server.asked)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (429, {"retry-after": "3"}, {"error": {"message": "slow down"}}),
+        (503, {}, {"error": {"message": "busy"}}),
+        ConnectionError("it broke off"),
+    ],
+    ids=["429", "503", "connection"],
+)
+def test_failed_batch_alone_is_tried_again(run: Run, fault: Fault) -> None:
+    server, events = Server([None, fault]), list[Event]()
+
+    response = run(server, run_embedding(request(4), context(server, events)))
+
+    assert [body["input"][0] for body in server.asked] == ["text 0", "text 2", "text 2"]
+    assert (response.attempts, response.retry_count) == (3, 1)
+    assert [vector[0] for vector in response.embeddings] == [0, 1, 2, 3]
+    assert server.slept == [3.0 if isinstance(fault, tuple) and fault[1] else 1.0]
+    assert [(r.outcome, r.retry) for r in records(events)] == [
+        ("ok", 0),
+        ("error", 0),
+        ("ok", 1),
+    ]
+    assert sum(isinstance(event, Retrying) for event in events) == 1
+
+
+def test_retries_are_counted_for_each_batch_anew(run: Run) -> None:
+    busy: Fault = (503, {}, {})
+    server = Server([busy, None, busy, None])
+    settings = RetrySettings(max_retries=1)
+
+    response = run(server, run_embedding(request(4), context(server, [], retry=settings)))
+
+    assert (response.attempts, response.retry_count) == (4, 2)
+
+
+def test_failure_for_good_is_raised_and_the_rest_is_not_asked(run: Run) -> None:
+    server = Server([None, (400, {}, {"error": {"message": "no"}})])
+    events: list[Event] = []
+
+    with pytest.raises(ValidationError):
+        run(server, run_embedding(request(6), context(server, events)))
+
+    assert len(server.asked) == 2
+    assert [r.outcome for r in records(events)] == ["ok", "error"]
+    assert server.open_exchanges == 0
+
+
+def test_fallbacks_of_the_route_are_not_used(run: Run) -> None:
+    server = Server([(401, {}, {})])
+    route = [target(), replace(target(), model="other")]
+
+    with pytest.raises(LLMError):
+        run(server, run_embedding(request(1), context(server, [], route=route)))
+
+    assert [body["model"] for body in server.asked] == ["m"]
+
+
+@pytest.mark.parametrize("got", [0, 1, 3], ids=["none", "too few", "too many"])
+def test_wrong_count_of_vectors_is_an_error_that_is_booked(run: Run, got: int) -> None:
+    server = Server(answer=lambda texts: vectors([f"text {i}" for i in range(got)]))
+    events: list[Event] = []
+
+    with pytest.raises(LLMServiceError, match=f"p sent {got} embeddings for 2 texts"):
+        run(server, run_embedding(request(2), context(server, events)))
+
+    (record,) = records(events)
+    assert (record.outcome, record.model) == ("error", "served")
+    assert record.usage == (Usage(got, 0, got))
+
+
+def test_server_that_refuses_base64_is_asked_for_lists(run: Run) -> None:
+    refusal: Fault = (422, {}, {"detail": "Extra inputs are not permitted: encoding_format"})
+    server = Server([refusal])
+
+    response = run(server, run_embedding(request(1), context(server, [])))
+
+    assert [body.get("encoding_format") for body in server.asked] == ["base64", None]
+    assert response.embeddings == ((0.0, 1.0),)
+    assert server.slept == []
+
+
+def test_deadline_bounds_all_batches_together(run: Run) -> None:
+    server, events = Server([4.0, 4.0, 4.0]), list[Event]()
+
+    with pytest.raises(TimeoutError, match="deadline of 10 s"):
+        run(server, run_embedding(request(6), context(server, events, deadline=10.0)))
+
+    assert server.now == 110.0
+    assert [r.outcome for r in records(events)] == ["ok", "ok", "error"]
+    assert server.open_exchanges == 0
+
+
+def test_deadline_that_is_over_before_a_batch_sends_nothing(run: Run) -> None:
+    server = Server()
+    with pytest.raises(TimeoutError, match="before the first attempt"):
+        run(server, run_embedding(request(1), context(server, [], deadline=0.0)))
+    assert server.asked == []
+
+
+def test_interrupt_is_booked_and_the_exchange_closed() -> None:
+    server, events = Server([KeyboardInterrupt()]), list[Event]()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(server, run_embedding(request(1), context(server, events)))
+
+    assert [r.outcome for r in records(events)] == ["interrupted"]
+    assert server.open_exchanges == 0
+
+
+def test_hooks_reserve_for_every_request_and_settle_it(run: Run) -> None:
+    reserved: list[int] = []
+    settled: list[AttemptRecord] = []
+
+    def reserve(asked: Any, where: Target) -> float:
+        reserved.append(len(asked.texts))
+        return 0.5
+
+    hooks = Hooks(reserve_rate=reserve, settle=settled.append)
+    server = Server()
+
+    run(server, run_embedding(request(3), context(server, [], hooks=hooks)))
+
+    assert reserved == [2, 1]
+    assert server.slept == [0.5, 0.5]
+    assert [record.outcome for record in settled] == ["ok", "ok"]
+
+
+def test_rate_limit_behind_the_deadline_is_refused(run: Run) -> None:
+    hooks = Hooks(reserve_rate=lambda asked, where: 60.0)
+    server = Server()
+    with pytest.raises(RateLimitError):
+        run(server, run_embedding(request(1), context(server, [], hooks=hooks, deadline=5.0)))
+    assert server.asked == []
+
+
+def test_provider_without_embeddings_is_refused_before_anything_is_sent(run: Run) -> None:
+    server, events = Server(), list[Event]()
+    route = [target(dialect="anthropic")]
+    with pytest.raises(ConfigurationError):
+        run(server, run_embedding(request(1), context(server, events, route=route)))
+    assert (server.asked, events) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("models", "chosen"),
+    [
+        (
+            [
+                {"name": "chat", "endpoints": ["chat"]},
+                {"name": "unknown"},
+                {"name": "embed", "endpoints": ["embed"]},
+            ],
+            "embed",
+        ),
+        ([{"name": "chat", "endpoints": ["chat"]}, {"name": "unknown"}], "unknown"),
+        ([{"name": "chat", "endpoints": ["chat"]}], "chat"),
+    ],
+    ids=["known", "unknown", "others only"],
+)
+def test_model_that_is_not_named_is_one_for_embeddings_if_there_is_any(
+    run: Run, models: list[dict[str, Any]], chosen: str
+) -> None:
+    server = Server(models=models, answer=lambda texts: {})
+    route = [target(dialect="cohere", model="")]
+    server.faults = [(200, {}, {"embeddings": {"float": [[1.0]]}})]
+
+    response = run(server, run_embedding(request(1), context(server, [], route=route)))
+
+    assert server.asked[0]["model"] == chosen
+    assert response.model == chosen
+
+
+def test_provider_that_lists_no_model_is_an_error(run: Run) -> None:
+    server = Server()
+    route = [target(dialect="cohere", model="")]
+    with pytest.raises(ModelNotFoundError, match="has no models"):
+        run(server, run_embedding(request(1), context(server, [], route=route)))
+    assert server.open_exchanges == 0
+
+
+def test_price_of_every_request_is_in_the_usage_and_in_the_books(run: Run) -> None:
+    server, events = Server(), list[Event]()
+    priced: list[tuple[str, int]] = []
+
+    def price(where: Target, model: str, usage: Usage) -> float:
+        priced.append((model, usage.prompt_tokens))
+        return 0.25 * usage.prompt_tokens
+
+    response = run(server, run_embedding(request(3), context(server, events, price=price)))
+
+    assert response.cost == 0.75
+    assert priced == [("served", 2), ("served", 1)]
+    assert [r.usage.estimated_cost for r in records(events) if r.usage] == [0.5, 0.25]
