@@ -6,7 +6,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types contracts unit bench completions clean
+.PHONY: demo test lint types contracts unit bench completions prices clean
 
 demo: $(VENV)/.demo
 	@echo '$$ llm-client generate -p embedded "hi"'
@@ -37,6 +37,9 @@ bench: $(VENV)/.test
 
 completions: $(VENV)/.test
 	$(BIN)/python -m llm_client.cli.completions completions
+
+prices: $(VENV)/.test
+	$(BIN)/python .ci/build_prices.py
 
 clean:
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache build dist
