@@ -1,8 +1,7 @@
-"""Which error an error answer means.
+"""What an error answer says, and the error that it is.
 
-Owns the reading of the many shapes that providers give their errors and the classification:
-by the in-band code or type, then by the status, and by message text only on 400, 413 and 422
-(WIRE.md §§1, 9, 10). What the text of the message says about a key is masked.
+Owns the reading of the many shapes that providers give their errors; which class of error their
+words and status mean stands in `error_kinds`. What a message says about a key is masked.
 """
 
 from __future__ import annotations
@@ -29,8 +28,9 @@ from ..exceptions import (
 from ..types.http import Head
 from ..types.secret import redact
 from ..types.target import Target
-from ..wire.headers import retry_after_seconds, should_retry_header
+from ..wire.headers import retry_after_seconds
 from ..wire.jsontext import parse_json
+from .error_kinds import error_kind, is_address_missing, is_retryable
 
 __all__ = ["answer_error", "describe", "not_an_answer", "stream_error"]
 
@@ -39,95 +39,21 @@ BODY_LIMIT = 4000
 MESSAGE_LIMIT = 600
 """Characters of a provider's message that an error shows."""
 
-_BY_CODE: dict[str, type[LLMError]] = {
-    **dict.fromkeys(
-        (
-            "auth_error",
-            "authentication_error",
-            "invalid_api_key",
-            "invalid_authentication",
-            "permission_denied",
-            "permission_error",
-            "token_not_found_in_db",
-            "unauthenticated",
-            "unauthorized",
-        ),
-        AuthenticationError,
-    ),
-    **dict.fromkeys(
-        ("invalid_model", "model_not_available", "model_not_found", "unknown_model"),
-        ModelNotFoundError,
-    ),
-    **dict.fromkeys(
-        (
-            "billing_error",
-            "billing_hard_limit_reached",
-            "billing_not_active",
-            "budget_exceeded",
-            "insufficient_balance",
-            "insufficient_quota",
-            "payment_required",
-            "quota_exceeded",
-        ),
-        QuotaExceededError,
-    ),
-    **dict.fromkeys(
-        (
-            "rate_limit_error",
-            "rate_limit_exceeded",
-            "resource_exhausted",
-            "throttling_error",
-            "too_many_requests",
-        ),
-        RateLimitError,
-    ),
-    **dict.fromkeys(
-        ("context_length_exceeded", "context_window_exceeded", "exceed_context_size_error"),
-        ContextLengthError,
-    ),
-    **dict.fromkeys(
-        ("content_filter", "content_policy_violation", "responsibleaipolicyviolation"),
-        ContentFilterError,
-    ),
-    **dict.fromkeys(
-        ("engine_overloaded", "overloaded", "overloaded_error", "service_unavailable"),
-        LLMServiceError,
-    ),
-    # Groq: the model wrote a tool call that does not fit the tool's schema.
-    "tool_use_failed": InvalidOutputError,
-}
-_BY_STATUS: dict[int, type[LLMAPIError]] = {
-    400: ValidationError,
-    401: AuthenticationError,
-    402: QuotaExceededError,
-    403: AuthenticationError,
-    413: ValidationError,
-    422: ValidationError,
-    429: RateLimitError,
-}
-_BY_TEXT: tuple[tuple[str, type[LLMAPIError]], ...] = (
-    (
-        r"maximum context length|context_length_exceeded|prompt is too long|input is too long"
-        r"|exceeds the context length|input length exceeds|exceeds the available context size"
-        r"|context.?window.?exceeded",
-        ContextLengthError,
-    ),
-    (
-        # The last two: LiteLLM, transformers serve (seen 2026-11).
-        r"model\b.{0,200}(not found|does not exist)|invalid model name|server is pinned to",
-        ModelNotFoundError,
-    ),
-    (r"api key not valid|(invalid|incorrect) api key", AuthenticationError),
-    (r"credit balance is too low", QuotaExceededError),
+_REQUEST_ID_HEADERS = (
+    "x-request-id",  # OpenAI and most others
+    "request-id",  # Anthropic
+    "apim-request-id",  # Azure
+    "x-amzn-requestid",  # AWS
+    "x-debug-trace-id",  # Cohere
+    "mistral-correlation-id",
+    "msh-request-id",  # Moonshot
+    "x-ds-trace-id",  # DeepSeek
+    "x-github-request-id",
 )
-"""Patterns, compiled by their first use: most runs never come to an error."""
-_NO_SUCH_PATH = r"(file |404 page )?not found\.?$|invalid url|no route matched"
-"""A 404 for the address, not for the model: FastAPI, llama.cpp, Go, OpenAI, Kong."""
-_TEXT_STATUSES = frozenset({400, 413, 422})
-_RETRYABLE_STATUSES = frozenset({408, 409, 429})
+_PROXY_ID_HEADERS = ("x-amzn-trace-id", "x-amz-cf-id", "cf-ray")
+"""Of what stands before the provider: Hugging Face's support asks for the first two."""
+_REQUEST_ID_FIELDS = ("request_id", "requestId")
 _ERROR_STATUS = r"[45][0-9]{2}"
-_NEVER_RETRYABLE_STATUSES = frozenset({413, 501})
-"""Too large (Groq: larger than the limit of a whole minute), not implemented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +71,14 @@ class _Details:
     """Seconds, from Google's `RetryInfo`: the only hint that Gemini gives."""
     is_used_up: bool = False
     """Whether Google's `QuotaFailure` names a quota of the day, which waiting does not help."""
+    reasons: tuple[str, ...] = ()
+    """Words that tell more than code and type do."""
+    request_id: str | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything to classify by, the most telling first."""
+        return (*self.reasons, *(word for word in (self.code, self.type) if word))
 
 
 def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
@@ -199,21 +133,29 @@ def _build(
     target: Target,
     body: bytes,
 ) -> LLMError:
-    kind = _classify(details, status, target)
+    words = details.words
+    kind = (
+        QuotaExceededError
+        if details.is_used_up
+        else error_kind(words, details.message, status, target, in_band=details.in_band)
+    )
     asked = retry_after_seconds(headers)
+    wait = details.retry_after if asked is None else asked
 
     def masked(word: str | None) -> str | None:
-        return None if word is None else redact(word, [target.api_key])
+        return None if word is None else redact(word, (target.api_key, target.basic_auth))
 
-    message = redact(details.message, [target.api_key])[:MESSAGE_LIMIT]
-    lead = _LEADS.get(kind, "{provider} answered with an error")
-    if kind is AuthenticationError and status == 401 and not target.api_key:
-        lead = "{provider} wants a key"
-    lead = lead.format(provider=target.provider.name, model=target.model)
-    text = f"{lead} ({status}): {message}"
-    hint = _hint(kind, target, details.retry_after if asked is None else asked)
+    message = masked(details.message) or ""
+    is_about_key = status == 401 or re.search(_KEY_WORDS, message, re.IGNORECASE) is not None
+    lead = _lead(kind, status, target, is_about_key=is_about_key)
+    text = f"{lead} ({status}): {message[:MESSAGE_LIMIT]}"
+    hint = _hint(kind, target, wait, is_about_key=is_about_key)
+    request_id = masked(_request_id(headers, details))
     if not issubclass(kind, LLMAPIError):
-        return kind(text, hint=hint)
+        error = kind(text, hint=hint)
+        error.provider, error.model, error.status = target.provider.name, target.model, status
+        error.request_id, error.retry_after = request_id, wait
+        return error
     return kind(
         text,
         hint=hint,
@@ -221,11 +163,11 @@ def _build(
         code=masked(details.code),
         type=masked(details.type),
         param=masked(details.param),
-        request_id=masked(headers.get("x-request-id") or headers.get("request-id")),
-        retry_after=details.retry_after if asked is None else asked,
+        request_id=request_id,
+        retry_after=wait,
         provider=target.provider.name,
         model=target.model,
-        retryable=_retryable(kind, status, headers),
+        retryable=is_retryable(kind, words, status, headers),
         body=_shown_body(body, target),
     )
 
@@ -241,59 +183,54 @@ _LEADS: dict[type[LLMError], str] = {
     InvalidOutputError: "{provider} could not use what {model!r} wrote",
     LLMServiceError: "{provider} failed",
 }
+_KEY_WORDS = r"\b(api[ _-]?key|key|token|credential)s?\b"
 
 
-def _hint(kind: type[LLMError], target: Target, retry_after: float | None) -> str | None:
+def _lead(kind: type[LLMError], status: int, target: Target, *, is_about_key: bool) -> str:
+    lead = _LEADS.get(kind, "{provider} answered with an error")
+    if kind is AuthenticationError:
+        if status == 401 and not target.api_key:
+            lead = "{provider} wants a key"
+        elif not is_about_key:
+            lead = "{provider} does not allow this"
+    return lead.format(provider=target.provider.name, model=target.model)
+
+
+def _hint(
+    kind: type[LLMError], target: Target, retry_after: float | None, *, is_about_key: bool
+) -> str | None:
     if kind is RateLimitError and retry_after is not None:
         return f"It asks to wait {retry_after:g} s."
     if kind is AuthenticationError:
         names = " or ".join(target.provider.key_env) or target.provider.own_key_variable
-        return f"Put a valid key into {names}."
+        if is_about_key:
+            return f"Put a valid key into {names}."
+        return f"The key in {names} may not be allowed to do this."
     if kind is ModelNotFoundError and target.provider.fetch_model_command:
         return f"Fetch it with `{target.provider.fetch_model_command} {target.model}`."
     return None
 
 
-def _classify(details: _Details, status: int, target: Target) -> type[LLMError]:
-    if details.is_used_up:
-        return QuotaExceededError
-    for word in (details.code, details.type):
-        if word is not None and (kind := _BY_CODE.get(word.lower())) is not None:
-            return kind
-    if status in _TEXT_STATUSES:
-        for pattern, kind in _BY_TEXT:
-            if re.search(pattern, details.message, re.IGNORECASE | re.DOTALL):
-                return kind
-    if status == 404 and details.in_band and target.provider.quirks.not_found_is_model:
-        return ModelNotFoundError
-    if status >= 500 or status in {200, 408}:
-        return LLMServiceError
-    return _BY_STATUS.get(status, LLMAPIError)
-
-
-def _retryable(kind: type[LLMError], status: int, headers: Mapping[str, str]) -> bool:
-    if issubclass(
-        kind, AuthenticationError | ModelNotFoundError | QuotaExceededError | ContextLengthError
-    ):
-        return False
-    if status in _NEVER_RETRYABLE_STATUSES:
-        return False
-    asked = should_retry_header(headers)
-    if asked is not None:
-        return asked
-    return status in _RETRYABLE_STATUSES or issubclass(kind, RateLimitError | LLMServiceError)
+def _request_id(headers: Mapping[str, str], details: _Details) -> str | None:
+    """Return the id that the provider's support asks for."""
+    found = [headers.get(name) for name in _REQUEST_ID_HEADERS]
+    found += [details.request_id, *(headers.get(name) for name in _PROXY_ID_HEADERS)]
+    return next((id for id in found if id), None)
 
 
 def _shown_body(body: bytes, target: Target) -> str | None:
     # Masked before it is cut: half a key at the end would not be recognised.
     text = body[: 2 * BODY_LIMIT].decode("utf-8", "replace")
-    return redact(text, [target.api_key])[:BODY_LIMIT] or None
+    return redact(text, (target.api_key, target.basic_auth))[:BODY_LIMIT] or None
 
 
 def _read(body: bytes) -> _Details:
     text = body.decode("utf-8", "replace").strip()
     if not text:
         return _Details("no explanation was given.", in_band=False)
+    if text.startswith("data:"):
+        # LiteLLM puts an error into a stream also when its status says so (seen 2026-11).
+        body = text.removeprefix("data:").partition("\n")[0].encode()
     try:
         value = parse_json(body)
     except ValueError:
@@ -301,18 +238,29 @@ def _read(body: bytes) -> _Details:
             return _Details("an HTML page, not an error of an LLM server.", in_band=False)
         return _Details(text, in_band=False)
     details = _details(value)
-    return (
-        replace(details, in_band=False)
-        if re.match(_NO_SUCH_PATH, details.message, re.IGNORECASE)
-        else details
-    )
+    return replace(details, in_band=False) if is_address_missing(details.message) else details
 
 
 def _details(value: object) -> _Details:
     try:
-        return _from_json(value)
+        details = _from_json(value)
     except RecursionError:
         return _Details("an error nested too deeply to be read.", in_band=False)
+    return replace(details, request_id=_request_id_in(value))
+
+
+def _request_id_in(value: object) -> str | None:
+    """Return the request id that a body has: beside its error or inside it."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("error")
+    found = [value.get(name) for name in _REQUEST_ID_FIELDS]
+    found += [inner.get(name) for name in _REQUEST_ID_FIELDS] if isinstance(inner, dict) else []
+    if "choices" not in value and ("error" in value or "message" in value):
+        found.append(value.get("id"))  # Cohere, Together; with choices it is the answer's id
+    return next((id for id in found if isinstance(id, str) and id), None)
 
 
 def _from_json(value: Any) -> _Details:
@@ -348,19 +296,49 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
         case {"raw": str(raw)} if raw:
             # OpenRouter says only "Provider returned error" and hides the reason here.
             message = f"{message}: {raw}"
-    code, kind = value.get("code"), value.get("type")
-    status = str(value.get("status_code", code))
+    # Databricks says `error_code`, text-generation-inference `error_type`.
+    code = value.get("code", value.get("error_code"))
+    kind = value.get("type", value.get("error_type"))
+    status = value.get("status_code", code)
+    match value.get("status"):
+        case str(word) if kind is None:
+            kind = word  # Google's word, beside the HTTP status as the code
+        case int(number) if status is None:
+            status = number  # NVIDIA and others, after RFC 9457
     retry_after, is_used_up = _google_details(value.get("details"))
     return _Details(
         message,
         code=None if code is None else str(code),
-        type=None if kind is None else str(kind),
+        # A flat event of OpenAI Responses is of type `error`.
+        type=None if kind is None or kind == "error" else str(kind),
         param=value["param"] if isinstance(value.get("param"), str) else None,
         # LiteLLM writes it as a string.
-        status=int(status) if re.fullmatch(_ERROR_STATUS, status) else None,
+        status=int(status) if re.fullmatch(_ERROR_STATUS, str(status)) else None,
         retry_after=retry_after,
         is_used_up=is_used_up,
+        reasons=tuple(_reasons(value)),
     )
+
+
+def _reasons(value: Mapping[str, Any]) -> list[str]:
+    """Return what tells more than code and type: it stands elsewhere at every provider."""
+    reasons: list[str] = []
+    match value.get("details"):
+        case {"error_code": str(word)}:  # Anthropic
+            reasons.append(word)
+        case list(details):  # Google
+            reasons += [
+                detail["reason"]
+                for detail in details
+                if isinstance(detail, dict) and isinstance(detail.get("reason"), str)
+            ]
+    match value.get("innererror"):
+        case {"code": str(word)}:  # Azure
+            reasons.append(word)
+    match value.get("metadata"):
+        case {"flagged_input": _} | {"reasons": [_, *_]}:  # OpenRouter, on a 403
+            reasons.append("content_filter")
+    return reasons
 
 
 def _google_details(details: object) -> tuple[float | None, bool]:

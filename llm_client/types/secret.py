@@ -17,8 +17,15 @@ MINIMUM_SECRET_LENGTH = 6
 """Shorter "keys" (`none`, `x`) are placeholders: masking them would garble ordinary words."""
 
 _KEY_SHAPES = (
-    r"\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|r8|nvapi|fw|tgp|ghp|gho|github_pat)[-_][A-Za-z0-9_*-]{6,}"
-    r"|\bAIza[A-Za-z0-9_-]{10,}"
+    r"\b(?:sk|pk|rk|gsk|xai|pplx|csk|nvapi|fw|tgp)[-_][A-Za-z0-9_*-]{6,}"
+    # With `_` only: hf-inference is a provider. GitHub, Hugging Face, Replicate, Vercel, Friendli.
+    r"|\b(?:gh[oprsu]|github_pat|hf|r8|vck|flp)_[A-Za-z0-9_*]{6,}"
+    # What could be a word with less behind it: Cohere, Jina, Chutes, Voyage, Databricks.
+    r"|\b(?:co_|jina_|cpk_|pa-|dapi)[A-Za-z0-9_.-]{20,}"
+    r"|\bAIza[A-Za-z0-9_-]{10,}|\bAQ\.[A-Za-z0-9_-]{20,}"  # Google
+    r"|\bLLM\|[0-9]+\|[A-Za-z0-9_-]{6,}"  # Meta
+    r"|\binf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # Heroku
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # a JSON Web Token
     r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{6,}"
 )
 """What keys of the known providers look like, also half-masked ones such as `sk-ab***yz`. Compiled

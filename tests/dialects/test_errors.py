@@ -328,9 +328,10 @@ def test_ollama_sign_in_url_becomes_the_hint(body: object, hint: str) -> None:
     assert value.hint == hint
 
 
-def test_ollama_403_with_an_explanation_is_about_the_key() -> None:
+def test_ollama_403_with_an_explanation_is_about_permission() -> None:
     value = Ollama().error(Head(403, {}), b'{"error": "subscribe first"}', target("ollama"))
-    assert value.message == "ollama did not accept the key (403): subscribe first"
+    assert value.message == "ollama does not allow this (403): subscribe first"
+    assert value.hint == "The key in OLLAMA_API_KEY may not be allowed to do this."
 
 
 def test_ollama_401_without_a_body_is_about_the_key() -> None:
