@@ -6,7 +6,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types contracts unit bench completions prices clean
+.PHONY: demo test lint types contracts unit bench completions prices providers-table clean
 
 demo: $(VENV)/.demo
 	@echo '$$ llm-client generate -p embedded "hi"'
@@ -40,6 +40,9 @@ completions: $(VENV)/.test
 
 prices: $(VENV)/.test
 	$(BIN)/python .ci/build_prices.py
+
+providers-table: $(VENV)/.test
+	$(BIN)/python -m tests.providers.table
 
 clean:
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache build dist

@@ -59,7 +59,7 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
         return Choice(target, f"{target.provider.name} answers at {target.base_url}")
     for provider in CATALOG.values():
         name = next((name for name in key_variables(provider) if environ.get(name)), None)
-        if provider.key_required and name is not None:
+        if provider.key_required and provider.chosen_by_key and name is not None:
             target = resolve_target(LLMConfig(provider=provider.name), settings, environ)
             return Choice(target, f"{name} is set and no local server can be used")
     raise ConfigurationError(
@@ -68,7 +68,7 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
         hint="Go on with one of:\n"
         '  `llm-client generate -p embedded "hi"`        the built-in demo model, offline\n'
         '  `ollama serve`, then `llm-client generate -m ollama/llama3.2 "hi"`\n'
-        '  `export OPENAI_API_KEY=…`, then `llm-client generate -m openai/gpt-5-mini "hi"`',
+        '  `export OPENAI_API_KEY=…`, then `llm-client generate -m openai/gpt-5.6-luna "hi"`',
     )
 
 
@@ -97,6 +97,8 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> list[Target]:
     targets = []
     for name in LOCAL_SERVERS:
         target = resolve_target(LLMConfig(provider=name), settings, environ)
+        if not target.base_url.startswith("http"):
+            continue  # a model that somebody named by its path, and no server
         waits = Timeouts(connect=PROBE_SECONDS, first_byte=PROBE_SECONDS, silence=PROBE_SECONDS)
         target = replace(target, timeouts=waits)
         targets.append(target)

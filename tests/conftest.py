@@ -46,6 +46,7 @@ def _foreign_variables() -> set[str]:
     names.update(_TERMINAL_VARIABLES, _TRUST_VARIABLES)
     for row in CATALOG.values():
         names.update(row.key_env, row.base_url_env, row.model_env)
+        names.update(name for field in row.fields for name in field.env)
     return names
 
 

@@ -126,7 +126,7 @@ def test_cloud_key_is_used_when_no_local_server_answers(
     monkeypatch.setenv(variable, "sk-x-0123456789")
 
     with LLMClient() as client:
-        assert client.target.spec == "openai/gpt-5-mini"
+        assert client.target.spec == "openai/gpt-5.6-luna"
         assert client.reason == f"{variable} is set and no local server can be used"
 
 

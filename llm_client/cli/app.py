@@ -48,6 +48,7 @@ def generate(
     model: opt.Model = None,
     profile: opt.Profile = None,
     base_url: opt.BaseUrl = None,
+    dialect: opt.Dialect = None,
     system: opt.System = None,
     file: opt.Files = None,
     attach: opt.Attach = None,
@@ -56,6 +57,8 @@ def generate(
     top_p: opt.TopP = None,
     stop: opt.Stop = None,
     seed: opt.Seed = None,
+    reasoning_effort: opt.ReasoningEffort = None,
+    schema: opt.Schema = None,
     timeout: opt.Timeout = None,
     deadline: opt.Deadline = None,
     retries: opt.Retries = None,
@@ -92,7 +95,8 @@ def _generate(flags: dict[str, Any]) -> int:
             timeout=opt.checked_seconds("--timeout", flags["timeout"]),
             deadline=opt.checked_seconds("--deadline", flags["deadline"]),
             max_retries=flags["retries"],
-            extra_body=opt.parse_options(flags["option"]),
+            extra_body=opt.parse_options(flags["option"]) or None,
+            schema=opt.parse_schema(flags["schema"]),
         )
     except LLMError as error:
         report(error, environment, json=flags["json"], debug=flags["debug"])
@@ -101,7 +105,7 @@ def _generate(flags: dict[str, Any]) -> int:
         words=flags["words"] or [],
         files=flags["file"] or [],
         attachments=flags["attach"] or [],
-        config=LLMConfig(**{name: flags[name] for name in ("provider", "model", "base_url")}),
+        config=LLMConfig(**{name: flags[name] for name in _CONFIG_FLAGS}),
         request=request,  # type: ignore[arg-type]  # the names are those of RequestOptions
         read_stdin=not flags["no_stdin"],
         config_path=flags["config"],
@@ -110,7 +114,17 @@ def _generate(flags: dict[str, Any]) -> int:
     return run_generate(command, environment)
 
 
-_REQUEST_FLAGS = ("system", "temperature", "max_tokens", "top_p", "stop", "seed")
+_CONFIG_FLAGS = ("provider", "model", "base_url", "dialect")
+"""Flags that say where to go, under their own name."""
+_REQUEST_FLAGS = (
+    "system",
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "stop",
+    "seed",
+    "reasoning_effort",
+)
 """Flags that go into the request under their own name."""
 _COMMAND_FLAGS = (
     "profile",
@@ -128,7 +142,7 @@ _COMMAND_FLAGS = (
 
 def _said(**values: Any) -> dict[str, Any]:
     """Return only what was said on the command line."""
-    return {name: value for name, value in values.items() if value is not None and value != {}}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class _CommandLineError(Protocol):

@@ -7,7 +7,7 @@ a sink of `output`, and what is said meanwhile is `progress`'s.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -67,6 +67,15 @@ class Generate:
     verbose: bool = False
     quiet: bool = False
     debug: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is asked for piece by piece.
+
+        One that follows a schema is not, unless it is said: what was not shown can be asked for
+        again.
+        """
+        return self.stream if self.stream is not None else "schema" not in self.request
 
 
 def run_generate(command: Generate, environment: Environment) -> int:
@@ -176,7 +185,7 @@ def _answer(
             keeps_text=command.json,
         )
         try:
-            response = _ask(client, prompt, show, streamed=command.stream is not False)
+            response = _ask(client, prompt, show, streamed=command.streams)
         except ModelNotFoundError as error:
             _suggest_models(error, client)
             raise
@@ -236,7 +245,7 @@ def _ask(client: LLMClient, prompt: Prompt, show: _Show, *, streamed: bool) -> L
                     show.chunk(chunk)
                 response = stream.response
         else:
-            response = client.generate(prompt)
+            response = _as_json(client.generate(prompt))
             if show.reasons_apart and response.reasoning:
                 show.progress.arrived()
                 show.reasoning.write(response.reasoning)
@@ -253,6 +262,19 @@ def _ask(client: LLMClient, prompt: Prompt, show: _Show, *, streamed: bool) -> L
     return response
 
 
+def _as_json(response: LLMResponse) -> LLMResponse:
+    """Return an answer that follows a schema without the words around it: a program reads it."""
+    import json
+
+    if response.parsed is None:
+        return response
+    try:
+        json.loads(response.content)
+    except ValueError:
+        return replace(response, content=json.dumps(response.parsed, ensure_ascii=False, indent=2))
+    return response
+
+
 def _interrupted(error: KeyboardInterrupt, partial: str = "") -> Interrupted:
     if isinstance(error, Terminated):
         return Interrupted("Terminated.", partial=partial, status=error.status)
@@ -264,7 +286,9 @@ def _choose_sink(command: Generate, environment: Environment, stream: BinaryIO) 
         return EventSink(stream) if command.stream else ObjectSink(stream)
     sink: Sink
     if names_stdout(command.output) and environment.stdout_is_terminal:
-        sink = PlainSink(environment.stdout) if command.extract else TerminalSink(environment)
+        # JSON is no Markdown.
+        is_plain = command.extract or "schema" in command.request
+        sink = PlainSink(environment.stdout) if is_plain else TerminalSink(environment)
     elif stream.isatty():
         import io
 
@@ -272,7 +296,7 @@ def _choose_sink(command: Generate, environment: Environment, stream: BinaryIO) 
         sink = PlainSink(io.TextIOWrapper(stream, encoding="utf-8", errors="replace"))
     else:
         sink = PipeSink(stream)
-    if command.extract or command.stream is False:
+    if command.extract or not command.streams:
         return WholeSink(sink, extract=command.extract)
     return sink
 
@@ -334,7 +358,7 @@ def _print_request(
     environment: Environment,
     progress: Progress,
 ) -> None:
-    request = client.preview(prompt, stream=command.stream is not False)
+    request = client.preview(prompt, stream=command.streams)
     shown = {
         "method": request.method,
         "url": masked_address(request.url),

@@ -17,6 +17,7 @@ __all__ = [
     "ConfigPath",
     "Deadline",
     "Debug",
+    "Dialect",
     "DryRun",
     "Extract",
     "Files",
@@ -29,7 +30,9 @@ __all__ = [
     "Profile",
     "Provider",
     "Quiet",
+    "ReasoningEffort",
     "Retries",
+    "Schema",
     "Seed",
     "Stop",
     "Stream",
@@ -42,6 +45,7 @@ __all__ = [
     "checked_color",
     "checked_seconds",
     "parse_options",
+    "parse_schema",
 ]
 
 _COLORS = ("auto", "always", "never")
@@ -75,6 +79,15 @@ Model = Annotated[
 BaseUrl = Annotated[
     str | None, _option("--base-url", "-u", help="Address of an OpenAI-compatible server.")
 ]
+Dialect = Annotated[
+    str | None,
+    _option(
+        "--dialect",
+        help="The wire format, over the provider's own: openai-chat, anthropic, gemini…",
+        metavar="NAME",
+        autocompletion=lambda incomplete: _starting(incomplete, _dialects()),
+    ),
+]
 Temperature = Annotated[
     float | None, _option("--temperature", "-t", help="How freely words are chosen, 0 to 2.")
 ]
@@ -86,6 +99,23 @@ MaxTokens = Annotated[
 ]
 Stop = Annotated[list[str] | None, _option("--stop", help="Text that ends the answer; repeat.")]
 Seed = Annotated[int | None, _option("--seed", help="For answers that can be repeated.")]
+ReasoningEffort = Annotated[
+    str | None,
+    _option(
+        "--reasoning-effort",
+        help="How much to think: none, minimal, low, medium, high, xhigh or max.",
+        metavar="EFFORT",
+        autocompletion=lambda incomplete: _starting(incomplete, _efforts()),
+    ),
+]
+Schema = Annotated[
+    str | None,
+    _option(
+        "--schema",
+        help="JSON schema that the answer must follow: a file, or the schema itself.",
+        metavar="FILE|JSON",
+    ),
+]
 Timeout = Annotated[
     float | None, _option("--timeout", help="Seconds that any single wait may last.")
 ]
@@ -102,9 +132,7 @@ Files = Annotated[
 ]
 Attach = Annotated[
     list[str] | None,
-    _option(
-        "--attach", "-a", help="Add an image, PDF or audio: a file or an address; repeat."
-    ),
+    _option("--attach", "-a", help="Add an image, PDF or audio: a file or an address; repeat."),
 ]
 OutputFile = Annotated[
     Path | None, _option("--output", "-o", help="Write the answer to a file; - is stdout.")
@@ -146,6 +174,20 @@ def _providers() -> Iterable[str]:
     from ..providers.catalog import CATALOG
 
     return CATALOG
+
+
+def _dialects() -> Iterable[str]:
+    from ..dialects import DIALECTS
+
+    return DIALECTS
+
+
+def _efforts() -> Iterable[str]:
+    from typing import get_args
+
+    from ..types.request import ReasoningEffort as Effort
+
+    return get_args(Effort)
 
 
 def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
@@ -196,3 +238,33 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
         except ValueError:
             options[key] = value
     return options
+
+
+def parse_schema(said: str | None) -> dict[str, Any] | None:
+    """Return the schema that a value of `--schema` is, or the file that it names holds.
+
+    Raises:
+        UsageError: there is no such file, or no JSON object in it.
+    """
+    if said is None:
+        return None
+    import json
+
+    text, where = said, "--schema"
+    if not said.lstrip().startswith("{"):
+        where = f"The file {said!r}"
+        try:
+            text = Path(said).expanduser().read_text("utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(
+                f"Cannot read the schema {said!r}: {reason}.",
+                hint='Give a file, or the schema itself: `--schema \'{"type": "object"}\'`.',
+            ) from None
+    try:
+        schema = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise UsageError(f"{where} is no JSON: {error}.") from None
+    if not isinstance(schema, dict):
+        raise UsageError(f"{where} is no JSON schema, which is an object.")
+    return schema

@@ -228,6 +228,7 @@ def response_object(response: LLMResponse) -> dict[str, Any]:
         "provider": response.provider,
         "model": response.model,
         "text": response.content,
+        "parsed": response.parsed,
         "reasoning": response.reasoning or None,
         "tool_calls": [asdict(call) for call in response.tool_calls],
         "finish_reason": response.finish_reason,

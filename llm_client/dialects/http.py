@@ -16,6 +16,8 @@ from ..types.target import Target
 __all__ = ["json_request"]
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_SECRET_WORDS = ("auth", "cookie", "key", "secret", "token")
+"""In the name of a header that the configuration adds: it may carry a key of its own."""
 _LONG_TEXT = 1 << 20
 """Characters. A longer text is encoded in pieces: in one go it is copied three times."""
 
@@ -72,8 +74,10 @@ def json_request(
         url=url,
         headers=tuple(sent.items()),
         body=encoded,
-        timeouts=_quick(target.timeouts) if method == "GET" else target.timeouts,
-        secret_headers=frozenset({"authorization", key_header}),
+        timeouts=_waits(method, target.timeouts, stream=stream),
+        secret_headers=frozenset(
+            name for name in sent if name == key_header or any(map(name.count, _SECRET_WORDS))
+        ),
     )
 
 
@@ -136,6 +140,8 @@ def _pieces(value: object) -> Iterator[str]:
         yield "]"
 
 
-def _quick(timeouts: Timeouts) -> Timeouts:
-    waits = [wait for wait in (timeouts.first_byte, timeouts.silence) if wait is not None]
-    return replace(timeouts, first_byte=min(waits, default=None))
+def _waits(method: str, timeouts: Timeouts, *, stream: bool) -> Timeouts:
+    if method == "GET":
+        waits = [wait for wait in (timeouts.first_byte, timeouts.silence) if wait is not None]
+        return replace(timeouts, first_byte=min(waits, default=None))
+    return timeouts if stream else replace(timeouts, first_byte=timeouts.whole)

@@ -7,18 +7,25 @@ file, the catalog.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
 
+from ..dialects import check_dialect
 from ..exceptions import ConfigurationError
 from ..providers.catalog import CATALOG, find_provider
 from ..types.config import LLMConfig, Profile, ProviderSettings, RetrySettings, Settings
 from ..types.http import DEFAULT_CONNECT_SECONDS, DEFAULT_SILENCE_SECONDS, Timeouts
 from ..types.secret import Secret, without_password
 from ..types.target import ProviderSpec, Target, variable_part
-from ..wire.loopback import is_loopback_host
+from .address import (
+    is_loopback,
+    is_model_path,
+    normal_url,
+    of_dialect,
+    with_dialect,
+    without_credentials,
+)
+from .blanks import Blanks
 
 __all__ = [
     "COMPATIBLE",
@@ -31,6 +38,7 @@ __all__ = [
     "retry_settings",
     "split_model",
     "target_for_fallback",
+    "with_dialect",
 ]
 
 COMPATIBLE = "openai-compatible"
@@ -59,7 +67,8 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
     """Return where a configuration that names its provider goes.
 
     Raises:
-        ConfigurationError: an unknown provider, no address, no key where one is needed.
+        ConfigurationError: an unknown provider or dialect, no address, something missing that the
+            address is made of, no key where one is needed.
     """
     name, model = split_model(config, settings)
     if name is None:
@@ -70,24 +79,31 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
     if name not in settings.providers:
         name = name.lower()
     own = settings.providers.get(name, ProviderSettings())
-    provider = _provider(name, own)
-    if config.base_url is not None and provider.base_url.startswith("gguf:"):
-        raise ConfigurationError(
-            f"{name!r} runs in this process and has no address, but one is given: "
-            f"{without_password(config.base_url)!r}.",
-            hint="Leave out the provider or the address.",
-        )
-    address = base_url_for(provider, environ, given=config.base_url)
-    base_url, basic_auth = _without_credentials(address)
+    row = _row(name, own)
+    from_variable = "" if model else _first_set(row.model_env, environ) or ""
+    model = model or from_variable or row.default_model
+    dialect = check_dialect(config.dialect or own.dialect or row.dialect_for(model))
+    blanks = Blanks(row, model, config.fields, own.fields, environ)
+    blanks.check()
+    override = _override(row, environ, given=config.base_url) or own.base_url
+    if override:
+        address = _overridden(override, row, dialect)
+    elif row.in_process_base_url and (row.is_in_process or from_variable or is_model_path(model)):
+        address = of_dialect(row.in_process_base_url, row.dialect, dialect)
+    else:
+        address = _own_address(blanks, dialect)
+    base_url, basic_auth = without_credentials(address)
     verify_ssl = own.verify_ssl if config.verify_ssl is None else config.verify_ssl
     return Target(
-        provider=provider,
-        model=model or _first_set(provider.model_env, environ) or provider.default_model,
+        provider=_concrete(row, dialect, blanks, overridden=bool(override)),
+        model=model,
         base_url=base_url,
-        api_key=resolve_key(provider, environ, given=config.api_key),
+        api_key=resolve_key(row, environ, given=config.api_key),
         basic_auth=basic_auth,
-        timeouts=_timeouts(provider, own.timeout if config.timeout is None else config.timeout),
+        timeouts=_timeouts(row, own.timeout if config.timeout is None else config.timeout),
         options={**own.options, **config.options},
+        headers=(*blanks.headers(), *own.headers.items()),
+        query=blanks.query(dialect),
         verify_ssl=True if verify_ssl is None else verify_ssl,
     )
 
@@ -143,19 +159,10 @@ def base_url_for(
     Raises:
         ConfigurationError: there is none, or it is no http address.
     """
-    url = (
-        given
-        or environ.get(f"LLM_CLIENT_{variable_part(provider.name)}_BASE_URL")
-        or _first_set(provider.base_url_env, environ)
-    )
-    if not url:
-        if not provider.base_url:
-            raise ConfigurationError(
-                f"{provider.name!r} needs an address.",
-                hint="Give it with `--base-url http://HOST:PORT/v1`.",
-            )
-        return provider.base_url
-    return _normal_url(url, provider)
+    override = _override(provider, environ, given=given)
+    if override:
+        return normal_url(override, provider, provider.dialect)
+    return _own_address(Blanks(provider, "", {}, {}, environ), provider.dialect)
 
 
 def resolve_key(
@@ -186,26 +193,74 @@ def key_variables(provider: ProviderSpec) -> tuple[str, ...]:
     return (provider.own_key_variable, *provider.key_env)
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether an address stays on this machine."""
-    parts = urlsplit(url)
-    return parts.scheme not in {"http", "https"} or is_loopback_host(parts.hostname or "")
-
-
-def _provider(name: str, own: ProviderSettings) -> ProviderSpec:
+def _row(name: str, own: ProviderSettings) -> ProviderSpec:
+    """Return a row of the catalog, with what the configuration file says of it."""
     if name in CATALOG:
-        provider = CATALOG[name]
+        row = CATALOG[name]
     elif own == ProviderSettings():
-        provider = find_provider(name)
+        row = find_provider(name)
     else:
-        provider = replace(CATALOG[COMPATIBLE], name=name, key_env=())
-    if own.dialect:
-        provider = replace(provider, dialect=own.dialect)
-    if own.base_url:
-        provider = replace(provider, base_url=_normal_url(own.base_url, provider))
+        row = replace(CATALOG[COMPATIBLE], name=name, key_env=())
     if own.api_key_env:
-        provider = replace(provider, key_env=(own.api_key_env,))
-    return provider
+        row = replace(row, key_env=(own.api_key_env,))
+    if own.key_header:
+        row = replace(row, key_header=own.key_header)
+    return row
+
+
+def _override(
+    row: ProviderSpec, environ: Mapping[str, str], *, given: str | None = None
+) -> str | None:
+    """Return an address over that of the catalog, as code and environment say it."""
+    return (
+        given
+        or environ.get(f"LLM_CLIENT_{variable_part(row.name)}_BASE_URL")
+        or _first_set(row.base_url_env, environ)
+    )
+
+
+def _overridden(override: str, row: ProviderSpec, dialect: str) -> str:
+    if row.is_in_process:
+        raise ConfigurationError(
+            f"{row.name!r} runs in this process and has no address, but one is given: "
+            f"{without_password(override)!r}.",
+            hint="Leave out the provider or the address.",
+        )
+    return normal_url(override, row, dialect)
+
+
+def _own_address(blanks: Blanks, dialect: str) -> str:
+    """Return the address of the catalog in a dialect."""
+    row = blanks.row
+    template = dict(row.dialect_base_urls).get(dialect)
+    if template is None:
+        variant = blanks.variant(dialect)
+        template = variant.base_url if variant else row.base_url
+        if not template:
+            raise ConfigurationError(
+                f"{row.name!r} needs an address.",
+                hint="Give it with `--base-url http://HOST:PORT/v1`.",
+            )
+        template = of_dialect(template, row.dialect, dialect)
+    address = blanks.address(template)
+    return address if address == template else normal_url(address, row, dialect)
+
+
+def _concrete(row: ProviderSpec, dialect: str, blanks: Blanks, *, overridden: bool) -> ProviderSpec:
+    """Return a row as a target has it: in the dialect that is spoken, its addresses filled in.
+
+    Where the address is another than the catalog's, the catalog's for other dialects are left out:
+    a key for a proxy must not go to the vendor.
+    """
+    if overridden:
+        addresses: tuple[tuple[str, str], ...] = ()
+    else:
+        addresses = tuple((name, blanks.address(url)) for name, url in row.dialect_base_urls)
+        if addresses and dialect != row.dialect:
+            addresses = ((row.dialect, _own_address(blanks, row.dialect)), *addresses)
+    if (dialect, addresses) == (row.dialect, row.dialect_base_urls):
+        return row
+    return replace(row, dialect=dialect, dialect_base_urls=addresses)
 
 
 def _from_profile(profile: Profile) -> LLMConfig:
@@ -222,66 +277,11 @@ def _timeouts(provider: ProviderSpec, timeout: float | None) -> Timeouts:
     if timeout is None:
         return Timeouts(first_byte=provider.first_byte, silence=DEFAULT_SILENCE_SECONDS)
     return Timeouts(
-        connect=min(DEFAULT_CONNECT_SECONDS, timeout), first_byte=timeout, silence=timeout
+        connect=min(DEFAULT_CONNECT_SECONDS, timeout),
+        first_byte=timeout,
+        whole=timeout,
+        silence=timeout,
     )
-
-
-def _normal_url(url: str, provider: ProviderSpec) -> str:
-    """Return an address as users write it (OLLAMA_HOST is often `0.0.0.0:11434`) made whole."""
-    text = url.strip()
-    schemeless = "://" not in text
-    if schemeless:
-        is_bare_ipv6 = "[" not in text and text.count(":") > 1
-        text = f"http://[{text}]" if is_bare_ipv6 else f"http://{text}"
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    known = host is not None or port is not None
-    if not known or parts.scheme not in _SCHEMES or _UNWANTED.search(text):
-        raise ConfigurationError(
-            f"{url!r} is no address of a server.", hint="Write it as `http://HOST:PORT/v1`."
-        )
-    if port is None and schemeless:
-        port = urlsplit(provider.base_url).port
-    name = _REACHABLE.get(host or "", host or "")
-    netloc = "".join(
-        (
-            parts.netloc[: parts.netloc.rfind("@") + 1],
-            f"[{name}]" if ":" in name else name,
-            "" if port is None else f":{port}",
-        )
-    )
-    return parts._replace(netloc=netloc, path=_normal_path(parts.path, provider)).geturl()
-
-
-def _without_credentials(url: str) -> tuple[str, Secret | None]:
-    """Return an address that can be shown, and the `user:password` that stood in it."""
-    parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, None
-    return parts._replace(netloc=host).geturl(), Secret(unquote(userinfo))
-
-
-_SCHEMES = frozenset({"http", "https", "gguf"})
-_UNWANTED = re.compile(r"[\s?#]")
-"""The path of a request is put behind an address, so a query cannot stand there."""
-_REACHABLE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where a server that listens on all addresses, or says only its port, can be reached."""
-
-_PATHS = {"ollama": (("/v1", "/api"), ""), "openai-chat": (("/chat/completions",), "/v1")}
-"""By dialect: endings of the path that users add and the dialect does not want, and the path
-that stands for none."""
-
-
-def _normal_path(path: str, provider: ProviderSpec) -> str:
-    unwanted, missing = _PATHS.get(provider.dialect, ((), ""))
-    path = path.rstrip("/")
-    for ending in unwanted:
-        path = path.removesuffix(ending)
-    return path or missing
 
 
 def _first_set(names: tuple[str, ...], environ: Mapping[str, str]) -> str | None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..dialects import DIALECTS
 from ..exceptions import ConfigurationError
+from ..providers.catalog import CATALOG
 from ..types.config import Profile, ProviderSettings, RetrySettings, Settings
 from .paths import config_file
 
@@ -48,10 +50,27 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_dialect(value: object) -> bool:
+    return value in DIALECTS
+
+
+def _is_header_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(_HEADER_NAME, value) is not None
+
+
+def _is_headers(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        _is_header_name(name) and isinstance(text, str) and text.isprintable()
+        for name, text in value.items()
+    )
+
+
 def _is_verify(value: object) -> bool:
     return isinstance(value, str | bool)
 
 
+_HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+"""RFC 9110, section 5.1."""
 _FILE: dict[str, tuple[Check, str]] = {
     "default_profile": (_is_text, "a text"),
     "profiles": (_is_table, "a table"),
@@ -68,9 +87,11 @@ _PROFILE: dict[str, tuple[Check, str]] = {
     "system": (_is_text, "a text"),
 }
 _PROVIDER: dict[str, tuple[Check, str]] = {
-    "dialect": (_is_text, "a text"),
+    "dialect": (_is_dialect, f"one of {', '.join(DIALECTS)}"),
     "base_url": (_is_text, "a text"),
     "api_key_env": (_is_text, "a text"),
+    "key_header": (_is_header_name, "the name of a header"),
+    "headers": (_is_headers, "a table of texts by the names of headers"),
     "timeout": (_is_positive, "a number of seconds, 0 or more"),
     "verify_ssl": (_is_verify, "true, false, a path or `system`"),
     "options": (_is_table, "a table"),
@@ -150,7 +171,13 @@ class _Reader:
         return Profile(**{**fields, "fallback": tuple(fields.get("fallback", ()))})
 
     def _provider(self, name: str, value: object) -> ProviderSettings:
-        return ProviderSettings(**self._table(f"providers.{name}", value, _PROVIDER))
+        row = CATALOG.get(name)
+        fields = {field.name: (_is_text, "a text") for field in row.fields} if row else {}
+        table = self._table(f"providers.{name}", value, {**_PROVIDER, **fields})
+        said = {key: item for key, item in table.items() if key not in fields}
+        return ProviderSettings(
+            **said, fields={key: item for key, item in table.items() if key in fields}
+        )
 
     def _parse(self) -> object:
         try:
@@ -175,20 +202,20 @@ class _Reader:
         for name, item in value.items():
             key = f"{where}.{name}" if where else name
             if name not in schema:
-                from difflib import get_close_matches
-
-                near = get_close_matches(name, schema, n=1)
+                known = f"Known here: {', '.join(sorted(schema))}."
                 raise self._error(
                     where,
                     name,
                     f"there is no setting {key!r}",
-                    hint=f"Did you mean {near[0]!r}?"
-                    if near
-                    else f"Known here: {', '.join(sorted(schema))}.",
+                    hint=_nearest(name, schema) or known,
                 )
             check, wanted = schema[name]
             if not check(item):
-                raise self._error(where, name, f"{key} must be {wanted}, not {item!r}")
+                # The value of a header may be a key.
+                shown = [*item] if check is _is_headers and isinstance(item, dict) else item
+                hint = _nearest(str(item), DIALECTS) if check is _is_dialect else None
+                problem = f"{key} must be {wanted}, not {shown!r}"
+                raise self._error(where, name, problem, hint=hint)
         return value
 
     def _error(
@@ -213,6 +240,13 @@ class _Reader:
                 found.append(number)
         # A name can stand in many places of a JSON file, and a wrong line is worse than none.
         return found[0] if len(found) == 1 or (found and not is_json) else None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else None
 
 
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")

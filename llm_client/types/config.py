@@ -23,6 +23,10 @@ class LLMConfig:
     """A name of the catalog or of the configuration; with a base URL and no provider it is any
     OpenAI-compatible server."""
     base_url: str | None = None
+    dialect: str | None = None
+    """The wire format, over that of the catalog: `openai-chat`, `openai-responses`, `anthropic`…"""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What the provider's address is made of besides key and model: Azure's `endpoint`…"""
     api_key: str | Secret | None = None
     model: str | None = None
     """The model's name, or `provider/model` when no provider is given."""
@@ -91,6 +95,12 @@ class ProviderSettings:
 
     dialect: str | None = None
     base_url: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """As in `LLMConfig`; in the file they stand beside the other settings."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request."""
+    key_header: str | None = None
+    """Header that carries the key, where it is not the dialect's."""
     api_key_env: str | None = None
     timeout: float | None = None
     """Seconds, as in `LLMConfig`."""

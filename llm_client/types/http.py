@@ -14,6 +14,8 @@ __all__ = ["Head", "HttpRequest", "Timeouts"]
 DEFAULT_CONNECT_SECONDS = 5.0
 DEFAULT_SILENCE_SECONDS = 30.0
 DEFAULT_FIRST_BYTE_SECONDS = 120.0
+DEFAULT_WHOLE_SECONDS = 600.0
+"""A model that thinks takes minutes, and giving it up early is paid for again by each retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Timeouts:
     """The longest gap between two later bytes."""
     total: float | None = None
     """Seconds left for the whole call when the request is handed over; `None` is no bound."""
+    whole: float | None = DEFAULT_WHOLE_SECONDS
+    """In the place of `first_byte` for an answer that comes whole: made before its first byte."""
 
     def longest_read(self) -> float | None:
         """Return the wait of a transport that knows but one for all reads; `None` is no bound.

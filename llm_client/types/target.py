@@ -69,6 +69,10 @@ class ProviderField(NamedTuple):
     optional: bool = False
     example: str = ""
     """For the hint when it is missing."""
+    is_address: bool = False
+    """Whether it is an address, with a scheme, and not a part of one."""
+    endings: tuple[str, ...] = ()
+    """What users leave at its end and the address has itself."""
 
 
 class Variant(NamedTuple):
@@ -77,6 +81,8 @@ class Variant(NamedTuple):
     field: str
     base_url: str
     query: tuple[tuple[str, str], ...] = ()
+    dialect: str = ""
+    """The only dialect that it is for; empty: any."""
 
 
 def variable_part(name: str) -> str:
@@ -92,6 +98,8 @@ class Quirks:
     """Name of the field that bounds the answer."""
     stream_options: bool = True
     """Whether `stream_options.include_usage` is understood."""
+    omits: tuple[str, ...] = ()
+    """What of `store`, `include` and `reasoning.summary` OpenAI Responses must not say."""
     streams_always: bool = False
     """Whether an answer is streamed on the wire also when it is wanted whole: where giving up on
     a whole one does not stop its generation."""
@@ -111,6 +119,22 @@ class Quirks:
     schema: str = "native"
     """How a JSON schema is asked for: `native` (the dialect's own field), `tool` (a forced call of
     a tool with that schema) or `prompt` (in words)."""
+    embeddings: bool = True
+    """Whether there are embeddings, as far as the dialect has them."""
+    embed_batch: int = 0
+    """The most texts of one embedding request; 0: as many as the dialect's own vendor takes."""
+    embed_batch_bytes: int = 0
+    """The most UTF-8 of the texts of one embedding request together; 0: as the dialect's own
+    vendor. No tokenizer makes more tokens than bytes, so a limit in tokens is kept by as many
+    bytes. A single text may be longer: then it goes alone."""
+    embed_dimensions_field: str = "dimensions"
+    """Name of OpenAI's field for the length of the vectors."""
+    embed_base64_field: str = "encoding_format"
+    """Name of OpenAI's field that asks for vectors as base64; empty: they come as lists."""
+    embed_input_type_field: str = ""
+    """Name of the field that says what the texts are for; empty: it cannot be said."""
+    embed_input_types: tuple[tuple[str, str], ...] = ()
+    """Our words for what texts are for, and the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +182,16 @@ class ProviderSpec:
     """What is true of some models only. For each field the first rule that fits and says it wins."""
     lists_models: bool = True
     models_path: str = ""
-    """Path of the model list under the base URL, where it is not the dialect's."""
+    """Path of the model list under the base URL, where it is not the dialect's; `../` in front
+    leaves out the last part of the base URL."""
     price_id: str = ""
     """Name of the provider in the price data; empty: local or not priced."""
     in_process_base_url: str = ""
-    """Address of the runtime in this process, for a model that is given as a path."""
+    """Address of the runtime in this process, for a model that is given as a path; where it is the
+    base URL too there is no other."""
+    chosen_by_key: bool = True
+    """Whether a key in the environment is reason enough to use it when nothing is configured. Not
+    where the variable serves other purposes too, or where more than a key is needed."""
     quirks: Quirks = Quirks()
 
     def dialect_for(self, model: str) -> str:
@@ -178,6 +207,11 @@ class ProviderSpec:
             if rule.schema and matches(rule.pattern, model):
                 return rule.schema
         return self.quirks.schema
+
+    @property
+    def is_in_process(self) -> bool:
+        """Whether it runs in this process only, so that it has no address of its own."""
+        return bool(self.in_process_base_url) and self.base_url == self.in_process_base_url
 
     @property
     def own_key_variable(self) -> str:

@@ -68,8 +68,18 @@ def test_script_parses_in_its_shell(shell: str) -> None:
     ("line", "offered"),
     [
         pytest.param(["gen"], {"generate"}, id="command"),
-        pytest.param(["generate", "-p", "ol"], {"ollama"}, id="provider"),
+        pytest.param(["generate", "-p", "olla"], {"ollama", "ollama-cloud"}, id="provider"),
         pytest.param(["generate", "--color", "a"], {"auto", "always"}, id="color"),
+        pytest.param(
+            ["generate", "--dialect", "openai-c"],
+            {"openai-chat", "openai-completions"},
+            id="dialect",
+        ),
+        pytest.param(
+            ["generate", "-p", "open"],
+            {"openai", "openai-compatible", "openrouter"},
+            id="providers",
+        ),
         pytest.param(["generate", "--dry"], {"--dry-run"}, id="flag"),
         pytest.param(["generate", "--no-s"], {"--no-stream", "--no-stdin"}, id="flags"),
     ],

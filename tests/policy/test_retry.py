@@ -234,3 +234,48 @@ def test_refused_stream_options_are_left_out(error: LLMError, is_relaxed: bool) 
     if relaxed is not None:
         assert not relaxed.provider.quirks.stream_options
         assert without_refused_field(error, relaxed) is None
+
+
+RESPONSES = Target(
+    ProviderSpec("p", "http://p.test/v1", "openai-responses"), "m", "http://p.test/v1"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "omits"),
+    [
+        # What transformers serve says (seen in its source 2026-11).
+        pytest.param(
+            answer(422, message="Unsupported fields in the request: {'store'}"), "store", id="text"
+        ),
+        pytest.param(ValidationError("Extra inputs", param="body.store"), "store", id="body"),
+        # What OpenAI says to organisations that are not verified.
+        pytest.param(
+            ValidationError("Must be verified to summarise", param="reasoning.summary"),
+            "reasoning.summary",
+            id="summary",
+        ),
+        pytest.param(
+            ValidationError("Encrypted content is not supported", param="include"),
+            "include",
+            id="include",
+        ),
+        pytest.param(
+            ValidationError("not persisted when `store` is set to false", param="input"),
+            None,
+            id="other",
+        ),
+        pytest.param(LLMServiceError("unknown field store", status=500), None, id="fault"),
+    ],
+)
+def test_field_of_responses_that_is_refused_is_left_out(error: LLMError, omits: str | None) -> None:
+    assert without_refused_field(error, TARGET) is None, "another dialect says no such field"
+
+    relaxed = without_refused_field(error, RESPONSES)
+
+    if omits is None:
+        assert relaxed is None
+        return
+    assert relaxed is not None
+    assert relaxed.provider.quirks.omits == (omits,)
+    assert without_refused_field(error, relaxed) is None

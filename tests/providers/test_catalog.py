@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
 
 from llm_client.dialects import DIALECTS
+from llm_client.dialects.openai_chat import EFFORT_FORMS
 from llm_client.exceptions import ConfigurationError
-from llm_client.providers.catalog import CATALOG, LOCAL_SERVERS, Provider, find_provider
+from llm_client.providers.catalog import CATALOG, LOCAL_SERVERS, find_provider
+from llm_client.providers.clouds import CLOUDS
+from llm_client.providers.hosts import HOSTS
+from llm_client.providers.local import LOCAL
+from llm_client.providers.makers import MAKERS
+from llm_client.providers.names import Provider
 from llm_client.types.target import ProviderSpec
 from llm_client.wire.loopback import is_loopback_host
 
 ROWS = list(CATALOG.values())
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+OF_WIRE_MD = """openai anthropic gemini azure ollama openrouter groq mistral deepseek xai together
+fireworks cerebras perplexity cohere huggingface nvidia sambanova deepinfra nebius moonshot dashscope
+zai zhipuai minimax github vercel meta llama ovhcloud crusoe heroku snowflake databricks cloudflare
+jina voyage novita hyperbolic lambda baseten featherless nscale friendli ai21 volcengine v0 wandb
+lmstudio llamacpp mlx vllm llama-cpp-python transformers litellm llamafile docker"""
+SHARED_KEYS = {"OLLAMA_API_KEY": ["ollama-cloud", "ollama"]}
+"""Variables of two rows: of one vendor, so that no key goes to a stranger."""
+
+
+def filled(template: str) -> str:
+    """Return an address with something in its blanks."""
+    return re.sub(r"\{\w+\}", "filled", re.sub(r"^\{\w+\}", "https://filled", template))
+
+
+def test_every_provider_of_the_wire_facts_has_a_row() -> None:
+    assert set(OF_WIRE_MD.split()) <= set(CATALOG)
+    assert len(CATALOG) == 81
+
+
+def test_name_is_of_one_row_only() -> None:
+    names = [row.name for rows in (MAKERS, HOSTS, CLOUDS, LOCAL) for row in rows]
+
+    assert names == [*CATALOG]
+    assert len(set(names)) == len(names)
 
 
 def test_names_are_the_members_of_the_enumeration() -> None:
@@ -38,7 +72,14 @@ def test_row_has_a_well_formed_name_and_a_known_dialect(row: ProviderSpec) -> No
 
 @every_row
 def test_row_keys_only_go_over_https_or_stay_on_the_machine(row: ProviderSpec) -> None:
-    for url in filter(None, (row.base_url, *row.alternative_base_urls)):
+    addresses = (
+        row.base_url,
+        *row.alternative_base_urls,
+        *(variant.base_url for variant in row.variants),
+        *(address for _, address in row.dialect_base_urls),
+        row.in_process_base_url,
+    )
+    for url in map(filled, filter(None, addresses)):
         parts = urlsplit(url)
         assert not url.endswith("/")
         assert not parts.query
@@ -47,12 +88,13 @@ def test_row_keys_only_go_over_https_or_stay_on_the_machine(row: ProviderSpec) -
         if parts.scheme == "http":
             assert is_loopback_host(parts.hostname or "")
         else:
-            assert parts.scheme in {"https", "gguf"}
+            assert parts.scheme in {"https", "gguf", "mlx"}
 
 
 @every_row
 def test_row_names_variables_that_can_be_set(row: ProviderSpec) -> None:
-    names = [*row.key_env, *row.base_url_env, *row.model_env]
+    fields = [name for field in row.fields for name in field.env]
+    names = [*row.key_env, *row.base_url_env, *row.model_env, *fields]
     assert len(names) == len(set(names))
     for name in names:
         assert re.fullmatch(r"[A-Z][A-Z0-9_]*", name)
@@ -61,21 +103,100 @@ def test_row_names_variables_that_can_be_set(row: ProviderSpec) -> None:
 @every_row
 def test_row_that_needs_a_key_says_where_it_is_found(row: ProviderSpec) -> None:
     assert row.key_env or not row.key_required
-    assert not (row.key_required and not row.base_url.startswith("https://"))
+    assert not (row.key_required and not filled(row.base_url).startswith("https://"))
 
 
 @every_row
 def test_local_row_waits_for_a_model_to_load(row: ProviderSpec) -> None:
-    assert row.first_byte >= (120.0 if row.base_url.startswith("https://") else 300.0)
+    assert row.first_byte == (120.0 if filled(row.base_url).startswith("https://") else 300.0)
 
 
-def test_addresses_and_key_variables_are_of_one_row_each() -> None:
-    keys = [name for row in ROWS for name in row.key_env]
-    assert len(keys) == len(set(keys))
-    shared = {CATALOG["llamacpp"].base_url, CATALOG["mlx"].base_url}
-    assert len(shared) == 1, "mlx_lm.server and llama.cpp have the same default port"
-    urls = [row.base_url for row in ROWS if row.base_url and row.name != "mlx"]
-    assert len(urls) == len(set(urls))
+@every_row
+def test_row_knows_what_its_blanks_stand_for(row: ProviderSpec) -> None:
+    names = {field.name for field in row.fields}
+    templates = [row.base_url, *(url for _, url in row.dialect_base_urls)]
+    templates += [text for _, text in (*row.headers, *row.query)]
+    for variant in row.variants:
+        assert variant.field in names
+        assert variant.dialect in {"", *DIALECTS}
+        templates += [variant.base_url, *(text for _, text in variant.query)]
+    used = {name for template in templates for name in re.findall(r"\{(\w+)\}", template)}
+
+    assert used <= {*names, "model"}
+    assert names <= used, "a field that nothing uses"
+    for field in row.fields:
+        assert re.fullmatch(r"[a-z_]+", field.name)
+        assert field.default or field.example, "the hint needs something to show"
+        assert not (field.default and field.optional)
+
+
+@every_row
+def test_row_says_only_what_the_other_floors_understand(row: ProviderSpec) -> None:
+    schemas = {row.quirks.schema, *(rule.schema for rule in row.model_rules)}
+
+    assert schemas <= {"", "native", "tool", "prompt"}
+    assert row.quirks.effort in {"", *EFFORT_FORMS}
+    assert {rule.dialect for rule in row.model_rules} <= {"", *DIALECTS}
+    assert {name for name, _ in row.dialect_base_urls} <= {*DIALECTS} - {row.dialect}
+    assert row.key_header == row.key_header.lower()
+    # What has no forced tool cannot have its schema asked for by one.
+    assert row.quirks.required_tool_choice or "tool" not in schemas
+
+
+@every_row
+def test_row_that_is_chosen_by_its_key_needs_nothing_else(row: ProviderSpec) -> None:
+    if row.key_required and row.chosen_by_key:
+        assert row.default_model or row.lists_models
+        assert all(field.default or field.optional for field in row.fields)
+
+
+def test_key_that_serves_other_purposes_chooses_nothing() -> None:
+    generic = {"GITHUB_TOKEN", "HF_TOKEN", "MODEL_API_KEY", "LLAMA_API_KEY", "SCW_SECRET_KEY"}
+    for row in ROWS:
+        if generic & {*row.key_env}:
+            assert not row.chosen_by_key, row.name
+
+
+def test_key_variable_is_of_one_row() -> None:
+    owners: dict[str, list[str]] = {}
+    for row in ROWS:
+        for name in row.key_env:
+            owners.setdefault(name, []).append(row.name)
+
+    assert {name: rows for name, rows in owners.items() if len(rows) > 1} == SHARED_KEYS
+
+
+def test_address_is_shared_only_on_this_machine() -> None:
+    owners = Counter(row.base_url for row in ROWS if row.base_url)
+
+    assert {url for url, rows in owners.items() if rows > 1} == {
+        "http://localhost:8000/v1",  # vLLM, llama-cpp-python, transformers
+        "http://localhost:8080/v1",  # llama.cpp, mlx_lm.server, llamafile, LocalAI
+    }
+
+
+def test_price_ids_are_of_the_price_data() -> None:
+    data = pytest.importorskip("genai_prices.data")
+    # LiteLLM's models are priced by their own vendors.
+    known = {provider.id for provider in data.providers} | {"litellm", ""}
+
+    assert {row.price_id for row in ROWS} <= known
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [("ollama", "local"), ("openai", "local makers"), ("groq", "local makers hosts")],
+)
+def test_look_up_imports_no_more_than_it_needs(name: str, files: str) -> None:
+    code = (
+        "import sys; from llm_client.providers.catalog import find_provider;"
+        f"find_provider({name!r});"
+        "print(*[f for f in ('local', 'makers', 'hosts', 'clouds', 'names')"
+        " if f'llm_client.providers.{f}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == files
 
 
 def test_local_servers_are_rows_that_can_be_started() -> None:
@@ -103,12 +224,14 @@ def test_provider_is_found_in_any_case(name: str) -> None:
 def test_unknown_provider_suggests_the_nearest(name: str, near: str) -> None:
     with pytest.raises(ConfigurationError, match=f"There is no provider {name!r}.") as caught:
         find_provider(name)
-    assert (caught.value.hint or "").startswith(f"Did you mean {near!r}? Known: embedded, ")
-    assert "`--base-url URL`" in (caught.value.hint or "")
+    assert caught.value.hint == (
+        f"Did you mean {near!r}? Any other OpenAI-compatible server: `--base-url URL`."
+    )
 
 
 @pytest.mark.parametrize("name", ["", "zzz"])
 def test_unknown_provider_far_from_all_lists_the_known(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         find_provider(name)
-    assert (caught.value.hint or "").startswith("Known: embedded, ")
+    assert (caught.value.hint or "").startswith("Known: ai21, anthropic, atlascloud, azure, ")
+    assert (caught.value.hint or "").endswith("server: `--base-url URL`.")

@@ -39,7 +39,14 @@ options = { num_ctx = 8192 }
 dialect = "openai-chat"
 base_url = "https://llm.example.test/v1"
 api_key_env = "WORK_KEY"
+key_header = "x-work-key"
+headers = { X-Team = "ours" }
 verify_ssl = "/etc/ca.pem"
+
+[providers.azure]
+endpoint = "https://ours.openai.azure.com"
+api_version = "2024-10-21"
+timeout = 5
 
 [retry]
 max_retries = 5
@@ -72,7 +79,13 @@ SETTINGS = Settings(
             dialect="openai-chat",
             base_url="https://llm.example.test/v1",
             api_key_env="WORK_KEY",
+            key_header="x-work-key",
+            headers={"X-Team": "ours"},
             verify_ssl="/etc/ca.pem",
+        ),
+        "azure": ProviderSettings(
+            fields={"endpoint": "https://ours.openai.azure.com", "api_version": "2024-10-21"},
+            timeout=5,
         ),
     },
     retry=RetrySettings(max_retries=5, delay=0.5, max_delay=20, exponential_base=3.0),
@@ -124,7 +137,14 @@ def test_same_settings_can_be_written_as_json(tmp_path: Path) -> None:
                 "dialect": "openai-chat",
                 "base_url": "https://llm.example.test/v1",
                 "api_key_env": "WORK_KEY",
+                "key_header": "x-work-key",
+                "headers": {"X-Team": "ours"},
                 "verify_ssl": "/etc/ca.pem",
+            },
+            "azure": {
+                "endpoint": "https://ours.openai.azure.com",
+                "api_version": "2024-10-21",
+                "timeout": 5,
             },
         },
         "retry": {"max_retries": 5, "delay": 0.5, "max_delay": 20, "exponential_base": 3.0},
@@ -270,8 +290,29 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
         pytest.param(
             "[providers.ollama]\nzzz = 1",
             "line 2: there is no setting 'providers.ollama.zzz'",
-            "Known here: api_key_env, base_url, dialect, options, timeout, verify_ssl.",
+            "Known here: api_key_env, base_url, dialect, headers, key_header, options, timeout, "
+            "verify_ssl.",
             id="provider",
+        ),
+        pytest.param(
+            '[providers.azure]\nendpont = "https://x"',
+            "line 2: there is no setting 'providers.azure.endpont'",
+            "Did you mean 'endpoint'?",
+            id="field",
+        ),
+        pytest.param(
+            '[providers.openai]\nendpoint = "https://x"',
+            "line 2: there is no setting 'providers.openai.endpoint'",
+            "Known here: api_key_env, base_url, dialect, headers, key_header, options, timeout, "
+            "verify_ssl.",
+            id="field-of-another-provider",
+        ),
+        pytest.param(
+            '[providers.work]\ndialect = "opnai-chat"',
+            "line 2: providers.work.dialect must be one of anthropic, cohere, gemini, ollama, "
+            "openai-chat, openai-completions, openai-responses, not 'opnai-chat'",
+            "Did you mean 'openai-chat'?",
+            id="dialect",
         ),
         pytest.param(
             "[cache]\nresponses_tll = 1",
@@ -316,6 +357,12 @@ def test_unknown_setting_names_its_line_and_the_nearest(
         ("[providers.a]\ntimeout = inf", "line 2: providers.a.timeout must be a number of"),
         ("[providers.a]\nverify_ssl = 1", "line 2: providers.a.verify_ssl must be true, false"),
         ("[providers.a]\noptions = 1", "line 2: providers.a.options must be a table, not 1"),
+        ("[providers.a]\ndialect = 1", "line 2: providers.a.dialect must be one of anthropic,"),
+        ("[providers.azure]\nendpoint = 1", "line 2: providers.azure.endpoint must be a text"),
+        ('[providers.a]\nkey_header = "a b"', "line 2: providers.a.key_header must be the name of"),
+        ("[providers.a]\nheaders = 1", "providers.a.headers must be a table of texts by the names"),
+        ("[providers.a]\nheaders = { x = 1 }", "providers.a.headers must be a table of texts"),
+        ('[providers.a]\nheaders = { "a:" = "x" }', "providers.a.headers must be a table of texts"),
         ('[providers."a.b"]\noptions = 1', "providers.a.b.options must be a table, not 1"),
         ("[retry]\nmax_retries = -1", "line 2: retry.max_retries must be a whole number"),
         ("[retry]\nmax_retries = true", "line 2: retry.max_retries must be a whole number"),
@@ -345,3 +392,11 @@ def test_line_in_json_is_named_only_when_it_is_the_only_one(tmp_path: Path) -> N
 def test_json_that_is_no_object_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"config\.json: the file must be a table"):
         load_settings(write(tmp_path, "[1]", "config.json"))
+
+
+def test_value_of_a_wrong_header_is_not_shown(tmp_path: Path) -> None:
+    text = '[providers.a]\nheaders = { x-key = "secret\\nvalue" }'
+
+    with pytest.raises(ConfigurationError, match=r"not \['x-key'\]") as caught:
+        load_settings(write(tmp_path, text))
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,155 @@
+"""Addresses: as users write them made whole, and of one dialect as of another.
+
+Pure, and without any provider's name: what is peculiar to one stands in its row of the catalog.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ..dialects import check_dialect
+from ..exceptions import ConfigurationError
+from ..types.secret import Secret
+from ..types.target import ProviderSpec, Target
+from ..wire.loopback import is_loopback_host
+
+__all__ = [
+    "is_loopback",
+    "is_model_path",
+    "normal_url",
+    "of_dialect",
+    "with_dialect",
+    "without_credentials",
+]
+
+_SCHEMES: Final = frozenset({"http", "https", "gguf", "mlx"})
+_UNWANTED: Final = re.compile(r"[\s?#]")
+"""The path of a request is put behind an address, so a query cannot stand there."""
+_REACHABLE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where a server that listens on all addresses, or says only its port, can be reached."""
+
+
+_PATHS: Final = {
+    "anthropic": "",
+    "cohere": "/v2",
+    "gemini": "/v1beta",
+    "ollama": "",
+    "openai-chat": "/v1",
+    "openai-completions": "/v1",
+    "openai-responses": "/v1",
+}
+"""By dialect: what stands between the host and the paths that the dialect asks for."""
+_OPENAI_ENDINGS: Final = ("/chat/completions", "/completions", "/responses")
+_ENDINGS: Final = {
+    "anthropic": ("/v1/messages", "/v1"),
+    "cohere": ("/chat", "/v1"),
+    "gemini": ("/models",),
+    "ollama": ("/v1", "/api"),
+    "openai-chat": _OPENAI_ENDINGS,
+    "openai-completions": _OPENAI_ENDINGS,
+    "openai-responses": _OPENAI_ENDINGS,
+}
+"""By dialect: what users add and it does not want, in the order in which it is taken off."""
+
+
+def normal_url(url: str, row: ProviderSpec, dialect: str) -> str:
+    """Return an address as users write it (OLLAMA_HOST is often `0.0.0.0:11434`) made whole.
+
+    Without a path it gets that of the provider's own address in this dialect.
+
+    Raises:
+        ConfigurationError: it is no address.
+    """
+    text = url.strip()
+    schemeless = "://" not in text
+    if schemeless:
+        is_bare_ipv6 = "[" not in text and text.count(":") > 1
+        text = f"http://[{text}]" if is_bare_ipv6 else f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    known = host is not None or port is not None
+    if not known or parts.scheme not in _SCHEMES or _UNWANTED.search(text):
+        raise ConfigurationError(
+            f"{url!r} is no address of a server.", hint="Write it as `http://HOST:PORT/v1`."
+        )
+    if port is None and schemeless and "{" not in row.base_url:
+        port = urlsplit(row.base_url).port
+    name = _REACHABLE.get(host or "", host or "")
+    netloc = "".join(
+        (
+            parts.netloc[: parts.netloc.rfind("@") + 1],
+            f"[{name}]" if ":" in name else name,
+            "" if port is None else f":{port}",
+        )
+    )
+    path = parts.path.rstrip("/")
+    for ending in _ENDINGS[dialect]:
+        path = path.removesuffix(ending)
+    return parts._replace(netloc=netloc, path=path or _usual_path(row, dialect)).geturl()
+
+
+def without_credentials(url: str) -> tuple[str, Secret | None]:
+    """Return an address that can be shown, and the `user:password` that stood in it."""
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    return parts._replace(netloc=host).geturl(), Secret(unquote(userinfo))
+
+
+def of_dialect(url: str, old: str, new: str) -> str:
+    """Return the address at which the same host speaks another dialect.
+
+    The path that belongs to the one is taken off and that of the other put in its place: llama.cpp
+    has OpenAI's at `/v1` and Anthropic's at the root (seen with llama.cpp 2026-10).
+    """
+    old_path, new_path = _PATHS[old], _PATHS[new]
+    if old_path == new_path:
+        return url
+    url = url.removesuffix(old_path) if old_path else url
+    return url if url.endswith(new_path) else url + new_path
+
+
+def with_dialect(target: Target, name: str) -> Target:
+    """Return a target spoken to in another dialect, at the address where it is spoken.
+
+    Raises:
+        ConfigurationError: there is no such dialect.
+    """
+    row = target.provider
+    if check_dialect(name) == row.dialect:
+        return target
+    # The way back, for a target whose address is not where the path of its dialect says.
+    addresses = {**dict(row.dialect_base_urls), row.dialect: target.base_url}
+    return replace(
+        target,
+        base_url=addresses.get(name) or of_dialect(target.base_url, row.dialect, name),
+        provider=replace(row, dialect=name, dialect_base_urls=tuple(addresses.items())),
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address stays on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme not in {"http", "https"} or is_loopback_host(parts.hostname or "")
+
+
+def is_model_path(model: str) -> bool:
+    """Return whether a model is named by its path, and not by a name that has a slash in it."""
+    return model.startswith(("/", "./", "../", "~")) or model[1:3] in {":\\", ":/"}
+
+
+def _usual_path(row: ProviderSpec, dialect: str) -> str:
+    """Return the path of a provider's own address, if it is the same for all of its users."""
+    known = dict(row.dialect_base_urls).get(dialect, "")
+    if not known and _PATHS[dialect] == _PATHS[row.dialect]:
+        known = row.base_url
+    # `{endpoint}/openai/v1` is a host and a path.
+    path = urlsplit(re.sub(r"^\{\w+\}", "http://host", known)).path
+    return path if known and "{" not in path else _PATHS[dialect]

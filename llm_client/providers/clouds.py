@@ -1,0 +1,184 @@
+"""Clouds and platforms that serve models among other things: one row each, no logic.
+
+Sources as in `makers.py`. Most need more than a key (an endpoint, an account), or their key serves
+other purposes too: those are not chosen because it is there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..types.target import ProviderField, ProviderSpec, Quirks, Variant
+from .openai_models import OPENAI_MODEL_RULES
+
+__all__ = ["CLOUDS"]
+
+_OLDER_NAME: Final = Quirks(max_tokens_field="max_tokens")
+_SCHEMA_IN_WORDS: Final = Quirks(max_tokens_field="max_tokens", schema="prompt")
+_BEARER: Final = "authorization"
+"""Also on an address for Anthropic's dialect, whose own vendor wants `x-api-key`."""
+_API_VERSION: Final = (("api-version", "{api_version}"),)
+
+CLOUDS: Final = (
+    ProviderSpec(
+        name="huggingface",
+        base_url="https://router.huggingface.co/v1",
+        dialect="openai-chat",
+        key_env=("HF_TOKEN",),
+        fields=(ProviderField("sub", optional=True, example="together"),),
+        # One sub-provider's models under its own names; without it the router chooses.
+        variants=(Variant("sub", "https://router.huggingface.co/{sub}/v1"),),
+        # The token is for downloads first.
+        chosen_by_key=False,
+        # No embeddings: any-llm.
+        quirks=Quirks(max_tokens_field="max_tokens", inline_think=True, embeddings=False),
+    ),
+    ProviderSpec(
+        name="github",
+        base_url="https://models.github.ai/inference",
+        dialect="openai-chat",
+        key_env=("GITHUB_TOKEN", "GITHUB_API_KEY"),
+        models_path="../catalog/models",  # any-llm
+        chosen_by_key=False,
+        quirks=_OLDER_NAME,  # any-llm
+    ),
+    ProviderSpec(
+        name="azure",
+        base_url="{endpoint}/openai/v1",
+        dialect="openai-chat",
+        key_env=("AZURE_OPENAI_API_KEY",),
+        key_header="api-key",
+        fields=(
+            ProviderField(
+                "endpoint",
+                env=("AZURE_OPENAI_ENDPOINT",),
+                example="https://NAME.openai.azure.com",
+                is_address=True,
+                endings=("/openai/v1", "/openai"),
+            ),
+            ProviderField(
+                "api_version",
+                env=("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
+                optional=True,
+                example="2024-10-21",
+            ),
+            ProviderField("deployment", default="{model}", example="OUR-DEPLOYMENT"),
+        ),
+        # The form before v1 has a deployment and a version; Responses are not under the former
+        # (openai-python 3.52, lib/azure.py).
+        variants=(
+            Variant("api_version", "{endpoint}/openai", _API_VERSION, "openai-responses"),
+            Variant("api_version", "{endpoint}/openai/deployments/{deployment}", _API_VERSION),
+        ),
+        model_rules=OPENAI_MODEL_RULES,
+        price_id="azure",
+        chosen_by_key=False,
+    ),
+    ProviderSpec(
+        name="databricks",
+        base_url="{host}/serving-endpoints",
+        dialect="openai-chat",
+        key_env=("DATABRICKS_TOKEN",),
+        key_header=_BEARER,
+        fields=(
+            ProviderField(
+                "host",
+                env=("DATABRICKS_HOST",),
+                example="https://NAME.cloud.databricks.com",
+                is_address=True,
+                endings=("/serving-endpoints",),
+            ),
+        ),
+        # docs.databricks.com, "Coding agents".
+        dialect_base_urls=(("anthropic", "{host}/serving-endpoints/anthropic"),),
+        default_model="databricks-gpt-oss-120b",
+        lists_models=False,
+        price_id="databricks",
+        chosen_by_key=False,
+        quirks=_OLDER_NAME,
+    ),
+    ProviderSpec(
+        name="snowflake",
+        # docs.snowflake.com, "Cortex REST API": with Anthropic's dialect beside it.
+        base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
+        dialect="openai-chat",
+        key_env=("SNOWFLAKE_TOKEN",),
+        key_header=_BEARER,
+        fields=(
+            ProviderField(
+                "account",
+                env=("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_ACCOUNT_ID"),
+                example="ORGANISATION-ACCOUNT",
+                endings=(".snowflakecomputing.com",),
+            ),
+        ),
+        lists_models=False,
+        chosen_by_key=False,
+    ),
+    ProviderSpec(
+        name="cloudflare",
+        base_url="https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
+        dialect="openai-chat",
+        # developers.cloudflare.com, "OpenAI compatible API endpoints"; LiteLLM.
+        key_env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"),
+        fields=(
+            ProviderField("account", env=("CLOUDFLARE_ACCOUNT_ID",), example="0123456789abcdef"),
+        ),
+        default_model="@cf/openai/gpt-oss-120b",
+        lists_models=False,
+        price_id="cloudflare",
+        chosen_by_key=False,
+        quirks=_SCHEMA_IN_WORDS,
+    ),
+    ProviderSpec(
+        name="heroku",
+        base_url="https://us.inference.heroku.com/v1",
+        dialect="openai-chat",
+        key_env=("HEROKU_INFERENCE_KEY",),
+        base_url_env=("HEROKU_INFERENCE_URL",),
+        # Beside /v1 (recorded by pydantic-ai).
+        models_path="../available-models",
+        quirks=Quirks(max_tokens_field="max_tokens", schema="tool"),
+    ),
+    ProviderSpec(
+        name="ovhcloud",
+        base_url="https://oai.endpoints.kepler.ai.cloud.ovh.net/v1",
+        dialect="openai-chat",
+        key_env=("OVHCLOUD_API_KEY",),
+        default_model="gpt-oss-120b",
+        price_id="ovhcloud",
+        quirks=_OLDER_NAME,
+    ),
+    ProviderSpec(
+        name="scaleway",
+        base_url="https://api.scaleway.ai/v1",  # LiteLLM
+        dialect="openai-chat",
+        key_env=("SCW_SECRET_KEY",),
+        # The key of the whole cloud.
+        chosen_by_key=False,
+        quirks=_OLDER_NAME,
+    ),
+    ProviderSpec(
+        name="nvidia",
+        base_url="https://integrate.api.nvidia.com/v1",
+        dialect="openai-chat",
+        key_env=("NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY"),  # LiteLLM, build.nvidia.com
+        # docs.nvidia.com, NeMo Retriever: most of its models must be told what a text is for.
+        quirks=Quirks(
+            max_tokens_field="max_tokens",
+            schema="prompt",
+            embed_input_type_field="input_type",
+            embed_input_types=(("query", "query"), ("document", "passage")),
+        ),
+    ),
+    ProviderSpec(
+        name="wandb",
+        base_url="https://api.inference.wandb.ai/v1",
+        dialect="openai-chat",
+        key_env=("WANDB_API_KEY",),
+        # The key is for tracking experiments first.
+        chosen_by_key=False,
+        quirks=_OLDER_NAME,
+    ),
+)
+"""In the order in which a key in the environment is found, behind the hosts."""
