@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .commands import one_shot, start_up
 from .crowds import crowds
+from .decoding import decoding
 from .environments import PACKAGES, REPOSITORY, Environment, Unavailable, here, install
 from .heavy import large_input, terminal
 from .measure import Lab, pin_apart
@@ -24,6 +25,7 @@ SCENARIOS: dict[str, Callable[[Lab], Section | list[Section]]] = {
     "one-shot": one_shot,
     "start-up": start_up,
     "streams": streams,
+    "decoding": decoding,
     "crowds": crowds,
     "terminal": terminal,
     "large-input": large_input,

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.decoding import DIALECTS as MEASURED
 from benchmarks.run import SCENARIOS
 from benchmarks.table import Check, Section, render
+from llm_client.dialects import DIALECTS
 
 REPOSITORY = Path(__file__).parent.parent
 TITLES = {
     "one-shot": ["One shot:"],
     "start-up": ["Start-up"],
     "streams": ["A stream of 2,000 small events"],
+    "decoding": ["Decoding 1,000 small events, and one of 1 MB", "openai-responses"],
     "crowds": ["a server that takes 100 ms", "an instant server"],
     "terminal": ["200 lines of Markdown on a terminal"],
     "large-input": ["1 MB on standard input"],
@@ -43,6 +46,10 @@ def test_quick_run_prints_the_table_of_its_scenario(scenario: str) -> None:
     assert "  → " in done.stdout
     assert "peers are left out" in done.stdout
     assert "the figures mean nothing" in done.stdout
+
+
+def test_decoding_of_every_dialect_is_measured() -> None:
+    assert set(MEASURED) == set(DIALECTS)
 
 
 def test_unknown_scenario_is_refused_with_the_known_ones() -> None:

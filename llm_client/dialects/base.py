@@ -7,7 +7,7 @@ having the method.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from ..exceptions import LLMError
 from ..types.http import Head, HttpRequest
@@ -16,9 +16,10 @@ from ..types.response import StreamChunk
 from ..types.target import Target
 
 if TYPE_CHECKING:
+    from ..types.embedding import EmbeddingRequest, Vectors
     from ..types.models import ModelPage
 
-__all__ = ["Dialect", "ListsModels", "StreamDecoder"]
+__all__ = ["Dialect", "EmbedLimits", "Embeds", "ListsModels", "StreamDecoder"]
 
 
 class StreamDecoder(Protocol):
@@ -79,4 +80,40 @@ class ListsModels(Protocol):
         Raises:
             LLMServiceError: the answer is no model list.
         """
+        ...
+
+
+class EmbedLimits(NamedTuple):
+    """How much goes into one embedding request."""
+
+    texts: int
+    size: int | None = None
+    """The most UTF-8 of all texts together, in bytes; `None` is no limit."""
+
+
+class Embeds(Protocol):
+    """The part of a wire format that turns texts into vectors, an object of its own."""
+
+    def limits(self, target: Target) -> EmbedLimits:
+        """Return how much goes into one request."""
+        ...
+
+    def encode_embeddings(self, request: EmbeddingRequest, target: Target) -> HttpRequest:
+        """Return the request as it goes on the wire.
+
+        Raises:
+            ValidationError: it cannot say something that is asked for.
+        """
+        ...
+
+    def decode_embeddings(self, body: bytes, target: Target) -> Vectors:
+        """Return the vectors of an answer.
+
+        Raises:
+            LLMError: the answer is an error, or has none.
+        """
+        ...
+
+    def error(self, head: Head, body: bytes, target: Target) -> LLMError:
+        """Return the error that an answer with an error status means."""
         ...

@@ -16,7 +16,7 @@ from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
 from ..wire.surrogates import SurrogateJoiner
 from .errors import stream_error
-from .events import EventDecoder
+from .events import EventDecoder, token_count
 
 __all__ = ["CohereDecoder", "token_counts"]
 
@@ -180,7 +180,7 @@ def token_counts(counts: Mapping[str, Any]) -> tuple[int, int] | None:
     """
     for name in ("tokens", "billed_units"):
         told = counts.get(name) or {}
-        given, made = _count(told.get("input_tokens")), _count(told.get("output_tokens"))
+        given, made = token_count(told.get("input_tokens")), token_count(told.get("output_tokens"))
         if given is not None or made is not None:
             return given or 0, made or 0
     return None
@@ -206,12 +206,7 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
         given,
         made,
         given + made,
-        cached_tokens=_count(usage.get("cached_tokens")),
-        billed_prompt_tokens=_count(billed.get("input_tokens")),
-        billed_completion_tokens=_count(billed.get("output_tokens")),
+        cached_tokens=token_count(usage.get("cached_tokens")),
+        billed_prompt_tokens=token_count(billed.get("input_tokens")),
+        billed_completion_tokens=token_count(billed.get("output_tokens")),
     )
-
-
-def _count(value: object) -> int | None:
-    """Return a number of tokens, which Cohere writes as a fraction (`12.0`)."""
-    return int(value) if isinstance(value, int | float) and 0 <= value < 1e15 else None

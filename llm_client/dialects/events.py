@@ -6,10 +6,9 @@ the dialect's. A whole answer goes through the same reading, so streamed and who
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..exceptions import LLMError, StreamInterruptedError
-from ..types.content import ProviderState
 from ..types.response import StreamChunk, Usage
 from ..types.target import Target
 from ..wire.jsontext import parse_json
@@ -17,13 +16,28 @@ from ..wire.sse import ServerSentEvent, SSEDecoder
 from ..wire.surrogates import SurrogateJoiner
 from .errors import describe, not_an_answer, stream_error
 
-__all__ = ["UNREADABLE", "EventDecoder"]
+if TYPE_CHECKING:
+    from ..types.content import ProviderState
+
+__all__ = ["UNREADABLE", "EventDecoder", "token_count", "usd"]
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """What reading a value of an unexpected type raises. Checking each type first would cost more than
 the rest of the reading together, for every token of every answer."""
 _STREAM_STARTS = (b"data:", b"event:", b":")
 """How an event stream begins, from a server that streams without being asked."""
+_MOST = 1e15
+"""More than that is no number of tokens and no price, and the books could not add it up."""
+
+
+def token_count(value: object) -> int | None:
+    """Return a number of tokens, which some servers write as a fraction; `None` if it is none."""
+    return int(value) if isinstance(value, int | float) and 0 <= value < _MOST else None
+
+
+def usd(value: object) -> float | None:
+    """Return a cost that a provider reports; `None` if it is no amount of money."""
+    return float(value) if isinstance(value, int | float) and 0 <= value < _MOST else None
 
 
 class EventDecoder:

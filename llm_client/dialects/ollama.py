@@ -10,16 +10,18 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import AuthenticationError, LLMError, StreamInterruptedError, ValidationError
+from ..exceptions import AuthenticationError, LLMError, ValidationError
+from ..providers.ollama_models import thinking_levels
 from ..types.http import Head, HttpRequest
 from ..types.messages import Message, Tool
 from ..types.request import LLMRequest
-from ..types.response import StreamChunk, ToolCallDelta, Usage
+from ..types.response import StreamChunk
 from ..types.target import Target
 from ..wire.jsontext import parse_json
-from ..wire.ndjson import NDJSONDecoder
-from .errors import answer_error, describe, not_an_answer, stream_error
+from .errors import answer_error, not_an_answer
 from .http import json_request
+from .ollama_stream import UNREADABLE, OllamaDecoder
+from .requests import cannot_say, checked_tool_choice
 
 if TYPE_CHECKING:
     from ..types.models import ModelInfo, ModelPage
@@ -30,8 +32,6 @@ _TOP_LEVEL = frozenset(
     {"format", "keep_alive", "logprobs", "shift", "think", "tools", "top_logprobs", "truncate"}
 )
 """Fields of the request itself; every other provider-specific field belongs into `options`."""
-_UNREADABLE = (AttributeError, TypeError, ValueError)
-"""What reading a value of an unexpected type raises."""
 
 
 class Ollama:
@@ -39,11 +39,8 @@ class Ollama:
 
     def encode(self, request: LLMRequest, target: Target) -> HttpRequest:
         """Return the request as it goes on the wire."""
-        if request.tool_choice not in {None, "auto"}:
-            raise ValidationError(
-                f"Ollama cannot be told tool_choice {request.tool_choice!r}: it only knows auto.",
-                param="tool_choice",
-            )
+        if request.suffix is not None:
+            raise cannot_say("Ollama", "suffix", hint="Its chat fills no gaps: leave it out.")
         body: dict[str, Any] = {
             "model": target.model,
             "messages": [_encode_message(message) for message in request.messages],
@@ -58,7 +55,8 @@ class Ollama:
             "num_predict": request.max_tokens,
             "stop": list(request.stop) or None,
             "seed": request.seed,
-            "tools": [_encode_tool(tool) for tool in request.tools] or None,
+            "tools": _encode_tools(request),
+            "think": _encode_effort(request, target),
             "format": dict(request.schema) if request.schema is not None else None,
         }
         options: dict[str, Any] = {}
@@ -107,7 +105,7 @@ class Ollama:
         try:
             rows = parse_json(body)["models"]
             return ModelPage([_model(row, target) for row in rows])
-        except (KeyError, *_UNREADABLE):
+        except (KeyError, *UNREADABLE):
             raise not_an_answer("something that lists no models", target, body) from None
 
 
@@ -126,7 +124,7 @@ def _refused_host(target: Target) -> AuthenticationError:
 def _sign_in_url(body: bytes) -> str | None:
     try:
         url = parse_json(body).get("signin_url")
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return url if isinstance(url, str) and url else None
 
@@ -134,6 +132,12 @@ def _sign_in_url(body: bytes) -> str | None:
 def _encode_message(message: Message) -> dict[str, Any]:
     role = "system" if message.role == "developer" else message.role
     encoded: dict[str, Any] = {"role": role, "content": message.content}
+    if isinstance(message.content, tuple):
+        from .content_parts import ollama_content
+
+        encoded["content"], images = ollama_content(message)
+        if images:
+            encoded["images"] = images
     if message.reasoning:
         encoded["thinking"] = message.reasoning
     if message.tool_call_id is not None:
@@ -151,14 +155,44 @@ def _encode_message(message: Message) -> dict[str, Any]:
 def _object(arguments: str) -> dict[str, Any]:
     try:
         value = json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ValidationError(
-            f"The arguments {arguments!r} of a tool call are no JSON object, which Ollama needs.",
+            f"The arguments {arguments[:80]!r} of a tool call are no JSON object, "
+            "which Ollama needs.",
+            hint="Repair them, or leave the call and its result out of the messages.",
             param="tool_calls",
         )
     return value
+
+
+def _encode_tools(request: LLMRequest) -> list[dict[str, Any]] | None:
+    """Return the tools; none when none may be called, because Ollama has no word for that."""
+    choice = checked_tool_choice(request)
+    if choice not in {None, "auto", "none"}:
+        raise cannot_say("Ollama", "tool_choice", choice, "It takes auto and none.")
+    if choice == "none":
+        return None
+    return [_encode_tool(tool) for tool in request.tools] or None
+
+
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+def _encode_effort(request: LLMRequest, target: Target) -> bool | str | None:
+    """Return what `think` says: a switch, or the nearest of the levels that the model knows."""
+    effort = request.reasoning_effort
+    if effort is None:
+        return None
+    levels = thinking_levels(target.model)
+    if not levels:
+        return effort != "none"
+    if effort == "none":
+        hint = f"It always thinks: `{levels[0]}` is the least."
+        raise cannot_say(target.model, "reasoning_effort", effort, hint)
+    wanted = _EFFORTS.index(effort)
+    return min(levels, key=lambda level: abs(_EFFORTS.index(level) - wanted))
 
 
 def _encode_tool(tool: Tool) -> dict[str, Any]:
@@ -174,8 +208,10 @@ def _encode_tool(tool: Tool) -> dict[str, Any]:
 
 def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
     from ..types.models import ModelInfo
+    from .model_rows import read_capabilities
 
     details = row.get("details") or {}
+    said = row.get("capabilities")
     described = (details.get("parameter_size"), details.get("quantization_level"))
     return ModelInfo(
         id=str(row["name"]),
@@ -183,130 +219,5 @@ def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
         owned_by=details.get("family") or None,
         context_length=details.get("context_length"),
         description=" ".join(filter(None, described)) or None,
+        capabilities=read_capabilities(said) if isinstance(said, list) else None,
     )
-
-
-class OllamaDecoder:
-    """Decodes one answer: NDJSON, the last line has `done: true`."""
-
-    __slots__ = ("_calls", "_keep_raw", "_lines", "_saw_line", "_target", "done")
-
-    def __init__(self, target: Target, *, keep_raw: bool = False) -> None:
-        self._target = target
-        self._lines = NDJSONDecoder()
-        self._calls = 0
-        self._keep_raw = keep_raw
-        self._saw_line = False
-        self.done = False
-
-    def feed(self, data: bytes) -> list[StreamChunk]:
-        """Take the next bytes; return the chunks that they complete."""
-        chunks: list[StreamChunk] = []
-        for line in self._lines.feed(data):
-            if self.done:
-                break
-            self._line(line, chunks)
-        return chunks
-
-    def end(self) -> list[StreamChunk]:
-        """Take the end of the stream; without a `done` line the answer was cut."""
-        chunks: list[StreamChunk] = []
-        for line in self._lines.end():
-            if not self.done:
-                self._line(line, chunks, last=True)
-        if not self.done and self._saw_line:
-            name = self._target.provider.name
-            message = f"The stream from {name} ended in the middle of the answer."
-            self._fail(StreamInterruptedError(message), chunks)
-        elif not self.done:
-            self._fail(not_an_answer("nothing", self._target), chunks)
-        return chunks
-
-    def whole(self, body: bytes) -> list[StreamChunk]:
-        """Return the chunks of an answer that came whole, or of a stream read to its end."""
-        chunks: list[StreamChunk] = []
-        try:
-            payload = parse_json(body)
-        except ValueError:
-            chunks = self.feed(body)
-            return chunks if self.done else chunks + self.end()
-        if isinstance(payload, dict) and ("message" in payload or payload.get("error")):
-            self._take(payload, body, chunks)
-            return chunks if self.done else chunks + self.end()
-        self._fail(not_an_answer("JSON without `message`", self._target, body), chunks)
-        return chunks
-
-    def _line(self, line: bytes, chunks: list[StreamChunk], *, last: bool = False) -> None:
-        try:
-            payload = parse_json(line)
-        except ValueError:
-            if last and line[:1] == b"{":
-                self._saw_line = True
-            else:
-                self._fail(not_an_answer(describe(line), self._target, line), chunks)
-            return
-        self._take(payload, line, chunks)
-
-    def _take(self, payload: Any, line: bytes, chunks: list[StreamChunk]) -> None:
-        self._saw_line = True
-        try:
-            if payload.get("error"):
-                self._fail(stream_error(payload, self._target), chunks)
-                return
-            self._take_message(payload, payload.get("message") or {}, chunks)
-            if payload.get("done"):
-                self._finish(payload, chunks)
-        except _UNREADABLE:
-            what = "a line that cannot be read"
-            self._fail(not_an_answer(what, self._target, line), chunks)
-
-    def _take_message(
-        self, payload: dict[str, Any], message: dict[str, Any], chunks: list[StreamChunk]
-    ) -> None:
-        model = str(payload.get("model") or "")
-        content, thinking = message.get("content") or "", message.get("thinking") or ""
-        if not (isinstance(content, str) and isinstance(thinking, str)):
-            raise TypeError
-        if content or thinking:
-            chunks.append(self._chunk(content, thinking, model=model))
-        for call in message.get("tool_calls") or ():
-            chunks.append(self._chunk(tool_call=self._tool_call(call), model=model))
-
-    def _finish(self, payload: dict[str, Any], chunks: list[StreamChunk]) -> None:
-        self.done = True
-        chunks.append(
-            self._chunk(
-                is_done=True,
-                usage=_usage(payload),
-                finish_reason=payload.get("done_reason") or None,
-                model=str(payload.get("model") or ""),
-                raw=payload if self._keep_raw else None,
-            )
-        )
-
-    def _fail(self, error: LLMError, chunks: list[StreamChunk]) -> None:
-        self.done = True
-        chunks.append(self._chunk(error=error, model=self._target.model))
-
-    def _tool_call(self, call: Mapping[str, Any]) -> ToolCallDelta:
-        """Return a call, which always comes whole; its own index is always 0 in some versions."""
-        function = call.get("function") or {}
-        position = self._calls
-        self._calls += 1
-        return ToolCallDelta(
-            position,
-            call.get("id") or None,
-            function.get("name"),
-            json.dumps(function.get("arguments") or {}, ensure_ascii=False),
-        )
-
-    def _chunk(self, delta: str = "", reasoning: str = "", **fields: Any) -> StreamChunk:
-        return StreamChunk(delta, reasoning, provider=self._target.provider.name, **fields)
-
-
-def _usage(payload: Mapping[str, Any]) -> Usage | None:
-    prompt, completion = payload.get("prompt_eval_count"), payload.get("eval_count")
-    if prompt is None and completion is None:
-        return None
-    prompt, completion = int(prompt or 0), int(completion or 0)
-    return Usage(prompt, completion, prompt + completion)

@@ -1,37 +1,34 @@
 """OpenAI Chat Completions: about a hundred providers and every local server speak it.
 
-Owns the requests `POST /chat/completions` and `GET /models` and the reading of the model list; the
-reading of an answer stands in `openai_chat_stream.py`. What differs between the providers that
-speak it is data in `Quirks` (WIRE.md §§1, 7).
+Owns the request `POST /chat/completions`; the reading of an answer stands in
+`openai_chat_stream.py`, the model list in `openai_models_list.py`. What differs between the
+providers that speak it is data in `Quirks` (WIRE.md §§1, 7).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from ..exceptions import LLMError, ValidationError
+from ..exceptions import LLMError
 from ..types.http import Head, HttpRequest
-from ..types.messages import Message, Tool
+from ..types.messages import Message, Tool, ToolCall
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
-from ..wire.jsontext import parse_json
-from .errors import answer_error, describe, not_an_answer, stream_error
+from .errors import answer_error
 from .http import json_request
 from .openai_chat_stream import OpenAIChatDecoder
+from .requests import cannot_say, checked_tool_choice, make_body
 
 if TYPE_CHECKING:
-    from ..types.models import ModelInfo, ModelPage
+    from ..types.models import ModelPage
 
-__all__ = ["OpenAIChat", "OpenAIChatDecoder"]
+__all__ = ["EFFORT_FORMS", "OpenAIChat", "OpenAIChatDecoder"]
 
-_TOOL_CHOICES = frozenset({"auto", "none", "required"})
 _OURS = frozenset({"messages", "model", "stream", "stream_options"})
 """What the configuration cannot change, because the reading of the answer depends on it."""
-_SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What OpenAI takes as the name of a schema."""
 
 
 class OpenAIChat:
@@ -40,9 +37,14 @@ class OpenAIChat:
     def encode(self, request: LLMRequest, target: Target) -> HttpRequest:
         """Return the request as it goes on the wire."""
         quirks = target.provider.quirks
+        _check_model(request, target)
+        if request.suffix is not None:
+            raise cannot_say(
+                "OpenAI Chat", "suffix", hint="Text completion can: `client.completion(…)`."
+            )
         fixed: dict[str, Any] = {
             "model": target.model,
-            "messages": [_encode_message(message) for message in request.messages],
+            "messages": [_encode_message(message, target) for message in request.messages],
         }
         if request.stream:
             fixed["stream"] = True
@@ -55,12 +57,11 @@ class OpenAIChat:
             "stop": list(request.stop) or None,
             "seed": request.seed,
             "tools": [_encode_tool(tool) for tool in request.tools] or None,
-            "tool_choice": _encode_tool_choice(request),
+            "tool_choice": _encode_tool_choice(request, target),
             "response_format": _encode_schema(request.schema),
+            **_encode_effort(request, target),
         }
-        body = fixed | {name: value for name, value in target.options.items() if name not in _OURS}
-        body.update((name, value) for name, value in asked.items() if value is not None)
-        body.update(request.extra_body)
+        body = make_body(fixed, asked, request, target, _OURS)
         return json_request("POST", "/chat/completions", target, body, stream=request.stream)
 
     def decode(self, body: bytes, target: Target) -> list[StreamChunk]:
@@ -76,49 +77,74 @@ class OpenAIChat:
         return answer_error(head, body, target)
 
     def encode_models(self, target: Target, page: str | None = None) -> HttpRequest:
-        """Return the request for the model list."""
-        return json_request("GET", "/models", target)
+        """Return the request for the model list, or for its next part."""
+        from .openai_models_list import encode_models
+
+        return encode_models(target, page)
 
     def decode_models(self, body: bytes, target: Target) -> ModelPage:
-        """Return the models that the answer lists; an empty body lists none (mlx_lm.server).
+        """Return the models that the answer lists."""
+        from .openai_models_list import decode_models
 
-        Raises:
-            LLMError: the answer is no model list.
-        """
-        from ..types.models import ModelPage
-
-        if not body.strip():
-            return ModelPage([])
-        try:
-            payload = parse_json(body)
-        except ValueError:
-            raise not_an_answer(describe(body), target, body) from None
-        if isinstance(payload, dict) and payload.get("error"):
-            raise stream_error(payload, target)
-        rows = payload.get("data") if isinstance(payload, dict) else payload
-        if not isinstance(rows, list):
-            raise not_an_answer("JSON that lists no models", target, body)
-        listed = [row for row in rows if isinstance(row, dict) and row.get("id")]
-        return ModelPage([_model(row, target) for row in listed])
+        return decode_models(body, target)
 
 
-def _encode_message(message: Message) -> dict[str, Any]:
-    encoded: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.name is not None:
+def _check_model(request: LLMRequest, target: Target) -> None:
+    """Refuse what the model is known to refuse; a plain request does not load the table."""
+    fields = (request.reasoning_effort, request.temperature, request.top_p)
+    if request.stop or any(field is not None for field in fields):
+        from .openai_requests import known_model
+
+        known_model(request, target)
+
+
+def _encode_message(message: Message, target: Target) -> dict[str, Any]:
+    quirks = target.provider.quirks
+    encoded: dict[str, Any] = {"role": message.role, "content": _encode_content(message, target)}
+    if message.name is not None and message.role != "tool":
         encoded["name"] = message.name
     if message.tool_call_id is not None:
         encoded["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
-        encoded["content"] = message.content or None
-        encoded["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
+        encoded["content"] = encoded["content"] or None
+        encoded["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
+    if message.role == "assistant":
+        if quirks.echo_reasoning and message.reasoning:
+            encoded[quirks.echo_reasoning] = message.reasoning
+        if message.provider_state is not None:
+            _add_native_fields(encoded, message, target)
     return encoded
+
+
+def _encode_content(message: Message, target: Target) -> Any:
+    mark_cache = message.cache and target.provider.quirks.cache_control
+    if not mark_cache and not isinstance(message.content, tuple):
+        return message.content
+    from .content_parts import chat_parts
+
+    return chat_parts(message, mark_cache=mark_cache)
+
+
+def _encode_call(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
+def _add_native_fields(encoded: dict[str, Any], message: Message, target: Target) -> None:
+    """Put what only the provider can read into its own message, unless it was changed since."""
+    from .openai_chat_native import native_fields
+
+    fields = native_fields(message, target)
+    for name in ("content", "reasoning_details", "extra_content"):
+        if name in fields:
+            encoded[name] = fields[name]
+    calls = encoded.get("tool_calls", ())
+    for call, native in zip(calls, fields.get("tool_calls", ()), strict=False):
+        if "extra_content" in native:
+            call["extra_content"] = native["extra_content"]
 
 
 def _encode_tool(tool: Tool) -> dict[str, Any]:
@@ -132,48 +158,69 @@ def _encode_tool(tool: Tool) -> dict[str, Any]:
     }
 
 
-def _encode_tool_choice(request: LLMRequest) -> object:
-    choice = request.tool_choice
-    if choice is None or choice in _TOOL_CHOICES:
+def _encode_tool_choice(request: LLMRequest, target: Target) -> object:
+    choice = checked_tool_choice(request)
+    if choice in {None, "auto", "none"}:
         return choice
-    if choice not in {tool.name for tool in request.tools}:
-        raise ValidationError(
-            f"tool_choice {choice!r} is neither a mode nor the name of a given tool.",
-            hint="Use auto, none, required, or one of the tools' names.",
-            param="tool_choice",
-        )
-    return {"type": "function", "function": {"name": choice}}
+    if not target.provider.quirks.required_tool_choice:
+        raise cannot_say(target.provider.name, "tool_choice", choice, "It takes auto and none.")
+    return choice if choice == "required" else {"type": "function", "function": {"name": choice}}
 
 
 def _encode_schema(schema: Mapping[str, Any] | None) -> object:
     if schema is None:
         return None
-    name = schema.get("title")
-    return {
-        "type": "json_schema",
-        "json_schema": {
-            "name": name if isinstance(name, str) and _SCHEMA_NAME.fullmatch(name) else "answer",
-            "schema": dict(schema),
-        },
+    from .openai_requests import is_strict, schema_name
+
+    format: dict[str, Any] = {"name": schema_name(schema), "schema": dict(schema)}
+    if is_strict(schema):
+        format["strict"] = True
+    return {"type": "json_schema", "json_schema": format}
+
+
+_THINKING_BUDGETS = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16_384, "xhigh": 32_768}
+"""Tokens; `max` names none, which is the most that the model can."""
+
+
+def _enable_thinking(effort: str) -> dict[str, Any]:
+    if effort == "none":
+        return {"enable_thinking": False}
+    budget = _THINKING_BUDGETS.get(effort)
+    return {"enable_thinking": True} | ({} if budget is None else {"thinking_budget": budget})
+
+
+def _thinking(effort: str) -> dict[str, Any]:
+    return {"thinking": {"type": "disabled" if effort == "none" else "enabled"}}
+
+
+def _thinking_effort(effort: str) -> dict[str, Any]:
+    return _thinking(effort) | ({} if effort == "none" else {"reasoning_effort": effort})
+
+
+EFFORT_FORMS: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = MappingProxyType(
+    {
+        # OpenAI's own; most compatible providers.
+        "reasoning_effort": lambda effort: {"reasoning_effort": effort},
+        # OpenRouter's guide to reasoning tokens (2026): effort, `none` included.
+        "openrouter": lambda effort: {"reasoning": {"effort": effort}},
+        # Z.ai, Moonshot: on or off, every effort is on.
+        "thinking": _thinking,
+        # DeepSeek's guide to the thinking mode (2026): a switch, and beside it any effort.
+        "thinking_effort": _thinking_effort,
+        # Alibaba's Model Studio (dashscope): a switch and a budget of tokens.
+        "enable_thinking": _enable_thinking,
     }
+)
+"""How an effort is said, by `Quirks.effort`."""
 
 
-def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
-    from ..types.models import ModelInfo
-
-    meta = row.get("meta")
-    windows = (
-        row.get("max_model_len"),  # vLLM
-        row.get("context_length"),  # OpenRouter, Together
-        row.get("max_input_tokens"),  # LiteLLM
-        meta.get("n_ctx") or meta.get("n_ctx_train") if isinstance(meta, dict) else None,
-    )
-    created, owner, description = row.get("created"), row.get("owned_by"), row.get("description")
-    return ModelInfo(
-        id=str(row["id"]),
-        provider=target.provider.name,
-        created=created if isinstance(created, int) else None,
-        owned_by=owner if isinstance(owner, str) else None,
-        context_length=next((value for value in windows if isinstance(value, int)), None),
-        description=description if isinstance(description, str) else None,
-    )
+def _encode_effort(request: LLMRequest, target: Target) -> dict[str, Any]:
+    effort = request.reasoning_effort
+    if effort is None:
+        return {}
+    form = target.provider.quirks.effort
+    if not form:
+        raise cannot_say(
+            target.provider.name, "reasoning_effort", hint="Leave it out, or choose another model."
+        )
+    return EFFORT_FORMS[form](effort)

@@ -8,161 +8,80 @@ content lists, streams without `[DONE]`, whole answers where a stream was asked 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..exceptions import LLMError, StreamInterruptedError
+from ..exceptions import LLMError
 from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
-from ..wire.jsontext import parse_json
-from ..wire.sse import ServerSentEvent, SSEDecoder
-from ..wire.surrogates import SurrogateJoiner
-from .errors import describe, not_an_answer, stream_error
+from .errors import stream_error
+from .events import UNREADABLE, EventDecoder, token_count, usd
 
-__all__ = ["OpenAIChatDecoder"]
+if TYPE_CHECKING:
+    from ..types.content import ProviderState
+    from ..wire.think import ThinkSplitter
+    from .openai_chat_native import NativeFields
 
-_STREAM_STARTS = (b"data:", b"event:", b":")
-"""How an event stream begins, from a server that streams without being asked."""
-_UNREADABLE = (AttributeError, TypeError, ValueError)
-"""What reading a value of an unexpected type raises. Checking each type first would cost more than
-the rest of the reading together, for every token of every answer."""
+__all__ = ["OpenAIChatDecoder", "read_usage"]
+
+_PLAIN = frozenset({"content", "role"})
+"""What nearly every delta of every answer has, and nothing else."""
+_NEUTRAL = _PLAIN | {"channel", "reasoning", "reasoning_content", "refusal"}
+"""Fields that hold nothing a provider wants back, as long as the content is a text."""
 
 
-class OpenAIChatDecoder:
+class OpenAIChatDecoder(EventDecoder):
     """Decodes one answer, streamed or whole."""
 
-    __slots__ = (
-        "_content",
-        "_finish_reason",
-        "_model",
-        "_provider",
-        "_reasoning",
-        "_response_id",
-        "_saw_event",
-        "_sse",
-        "_target",
-        "_tools",
-        "_usage",
-        "done",
-    )
+    __slots__ = ("_is_whole_answer", "_native", "_think", "_tools")
+
+    lacking = "JSON without `choices`"
 
     def __init__(self, target: Target) -> None:
-        self._target = target
-        self._provider = target.provider.name
-        self._sse = SSEDecoder()
-        self._content = SurrogateJoiner()
-        self._reasoning = SurrogateJoiner()
+        super().__init__(target)
         self._tools = _ToolCalls()
-        self._model = ""
-        self._response_id: str | None = None
-        self._usage: Usage | None = None
-        self._finish_reason: str | None = None
-        self._saw_event = False
-        self.done = False
+        self._native: NativeFields | None = None
+        self._is_whole_answer = False
+        self._think: ThinkSplitter | None = None
+        if target.provider.quirks.inline_think:
+            from ..wire.think import ThinkSplitter
 
-    def feed(self, data: bytes) -> list[StreamChunk]:
-        """Take the next bytes; return the chunks that they complete."""
-        chunks: list[StreamChunk] = []
-        for event in self._sse.feed(data):
-            if self.done:
-                break
-            self._event(event, chunks)
-        return chunks
+            self._think = ThinkSplitter()
 
-    def end(self) -> list[StreamChunk]:
-        """Take the end of the stream.
-
-        Without `[DONE]` an answer is whole once it gave its finish reason (transformers serve).
-        """
-        chunks: list[StreamChunk] = []
-        cut_inside = False
-        for event in self._sse.end():
-            if not self.done:
-                cut_inside = not self._event(event, chunks, last=True)
-        if self.done:
-            return chunks
-        if cut_inside or (self._saw_event and self._finish_reason is None):
-            self._fail(
-                StreamInterruptedError(
-                    f"The stream from {self._provider} ended in the middle of the answer."
-                ),
-                chunks,
-            )
-        elif self._saw_event:
-            self._finish(chunks)
-        elif self._sse.foreign:
-            return self.whole(b"\n".join(self._sse.foreign))
-        else:
-            self._fail(not_an_answer("nothing", self._target), chunks)
-        return chunks
-
-    def whole(self, body: bytes) -> list[StreamChunk]:
-        """Return the chunks of an answer that came whole."""
-        chunks: list[StreamChunk] = []
-        try:
-            payload = parse_json(body)
-        except ValueError:
-            if body.lstrip().startswith(_STREAM_STARTS):
-                chunks = self.feed(body)
-                return chunks if self.done else chunks + self.end()
-            self._fail(not_an_answer(describe(body), self._target, body), chunks)
-            return chunks
-        if isinstance(payload, dict) and payload.get("error"):
+    def _take(self, payload: dict[str, Any], event: str, chunks: list[StreamChunk]) -> None:
+        if self._response_id is None or payload.get("usage") or "x_groq" in payload:
             self._take_details(payload)
+        for choice in payload.get("choices") or ():
+            if not choice.get("index"):
+                self._take_choice(choice, choice.get("delta"), chunks)
+        if event == "error" and not payload.get("error"):
             self._fail(stream_error(payload, self._target), chunks)
-            return chunks
-        try:
-            self._take_details(payload)
-            for choice in payload["choices"][:1]:
-                self._take_choice(choice, choice.get("message") or choice.get("delta"), chunks)
-                self._finish(chunks, raw=payload)
-        except (KeyError, *_UNREADABLE):
-            chunks.clear()
-        if not self.done:
-            self._usage = None
-            self._fail(not_an_answer("JSON without `choices`", self._target, body), chunks)
-        return chunks
 
-    def _event(
-        self, event: ServerSentEvent, chunks: list[StreamChunk], *, last: bool = False
-    ) -> bool:
-        """Decode one event into `chunks`; return False when its JSON is broken off."""
-        data = event.data
-        if data == b"[DONE]":
-            self._finish(chunks)
-            return True
-        try:
-            payload = parse_json(data)
-            error = payload.get("error") or event.event == "error"
-        except (ValueError, AttributeError):
-            return self._no_object(data.strip(), chunks, last=last)
-        self._saw_event = True
-        try:
-            self._take_details(payload)
-            for choice in payload.get("choices") or ():
-                if not choice.get("index"):
-                    self._take_choice(choice, choice.get("delta"), chunks)
-        except _UNREADABLE:
-            if not error:
-                what = "an event that cannot be read"
-                self._fail(not_an_answer(what, self._target, data), chunks)
-                return True
-        if error:
-            # OpenRouter sends it beside `choices`, Groq instead of them.
-            self._fail(stream_error(payload, self._target), chunks)
-        return True
+    def _take_whole(self, payload: dict[str, Any], chunks: list[StreamChunk]) -> None:
+        self._is_whole_answer = True
+        self._take_details(payload)
+        for choice in payload["choices"][:1]:
+            self._take_choice(choice, choice.get("message") or choice.get("delta"), chunks)
+            self._finish(chunks, raw=payload)
+
+    def _is_whole(self) -> bool:
+        """Return whether it gave its finish reason: transformers serve sends no `[DONE]`."""
+        return self._finish_reason is not None
 
     def _no_object(self, data: bytes, chunks: list[StreamChunk], *, last: bool) -> bool:
-        """Take an event that is no JSON object; return False when it may be one broken off."""
-        if not data:
-            return True
         if data == b"[DONE]":
+            # Legitimate also without a finish reason (vercel/ai#19165, Snowflake).
             self._finish(chunks)
             return True
-        if last:
-            return False
-        what = "an event that is no JSON object"
-        self._fail(not_an_answer(what, self._target, data), chunks)
-        return True
+        return super()._no_object(data, chunks, last=last)
+
+    def _error_of(self, payload: object) -> LLMError | None:
+        error = super()._error_of(payload)
+        if error is not None and isinstance(payload, dict):
+            try:
+                self._take_details(payload)
+            except UNREADABLE:
+                self._usage = None
+        return error
 
     def _take_details(self, payload: dict[str, Any]) -> None:
         if self._response_id is None:
@@ -173,7 +92,7 @@ class OpenAIChatDecoder:
         if usage is None and "x_groq" in payload:
             usage = (payload["x_groq"] or {}).get("usage")
         if usage:
-            self._usage = _usage(usage)
+            self._usage = read_usage(usage)
 
     def _take_choice(
         self, choice: dict[str, Any], delta: dict[str, Any] | None, chunks: list[StreamChunk]
@@ -183,63 +102,63 @@ class OpenAIChatDecoder:
             self._finish_reason = "tool_calls" if reason == "function_call" else str(reason)
         if not delta:
             return
-        content = delta.get("content") or delta.get("refusal") or ""
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning") or ""
-        if isinstance(content, list):
-            content, thinking = _split_parts(content)
-            reasoning = thinking or reasoning
-        if content:
-            content = self._content.feed(content)
-        if reasoning:
-            # Anything but text is a summary of the provider's own, beside the text.
-            reasoning = self._reasoning.feed(reasoning) if isinstance(reasoning, str) else ""
-        if content or reasoning:
-            chunks.append(
-                StreamChunk(content, reasoning, provider=self._provider, model=self._model)
-            )
+        content = delta.get("content")
+        if delta.keys() <= _PLAIN and not isinstance(content, list):
+            if content and self._think is None:
+                self._say(chunks, content)
+            elif content:
+                self._take_text(content, "", chunks)
+            if self._native is not None:
+                self._native.take(delta)
+            return
+        self._take_text(*_read_texts(delta), chunks)
+        self._keep_native(delta)
         for fragment in delta.get("tool_calls") or ():
-            chunks.append(
-                StreamChunk(
-                    tool_call=self._tools.take(fragment),
-                    provider=self._provider,
-                    model=self._model,
-                )
-            )
+            self._take_tool_call(fragment, chunks)
+
+    def _take_text(self, content: str, reasoning: str, chunks: list[StreamChunk]) -> None:
+        if content and self._think is not None:
+            content, thought = self._think.feed(content)
+            reasoning += thought
+        self._say(chunks, content, reasoning)
+
+    def _take_tool_call(self, fragment: dict[str, Any], chunks: list[StreamChunk]) -> None:
+        call = self._tools.take(fragment)
+        if self._native is not None:
+            self._native.take_call(call.index, fragment)
+        chunks.append(StreamChunk(tool_call=call, provider=self._provider, model=self._model))
+
+    def _keep_native(self, delta: dict[str, Any]) -> None:
+        if self._native is None:
+            if delta.keys() <= _NEUTRAL and not isinstance(delta.get("content"), list):
+                return
+            from .openai_chat_native import NativeFields
+
+            if not NativeFields.is_native(delta):
+                return
+            self._native = NativeFields(joins=not self._is_whole_answer)
+        self._native.take(delta)
+
+    def _state(self) -> ProviderState | None:
+        if self._native is None:
+            return None
+        return self._native.state(self._provider, self._tools.ids())
 
     def _finish(self, chunks: list[StreamChunk], raw: object = None) -> None:
-        self.done = True
-        content, reasoning = self._content.end(), self._reasoning.end()
-        if content or reasoning:
-            chunks.append(
-                StreamChunk(content, reasoning, provider=self._provider, model=self._model)
-            )
-        chunks.append(
-            StreamChunk(
-                is_done=True,
-                usage=self._usage,
-                finish_reason=self._finish_reason,
-                provider=self._provider,
-                model=self._model,
-                response_id=self._response_id,
-                raw=raw,
-            )
-        )
+        if self._think is not None:
+            self._say(chunks, *self._think.end())
+        super()._finish(chunks, raw)
 
-    def _fail(self, error: LLMError, chunks: list[StreamChunk]) -> None:
-        self.done = True
-        model = self._model or self._target.model
-        if self._usage is not None or self._response_id is not None:
-            # What the provider bills, and how its support finds an answer that failed.
-            chunks.append(
-                StreamChunk(
-                    usage=self._usage,
-                    finish_reason=self._finish_reason,
-                    provider=self._provider,
-                    model=model,
-                    response_id=self._response_id,
-                )
-            )
-        chunks.append(StreamChunk(error=error, provider=self._provider, model=model))
+
+def _read_texts(delta: dict[str, Any]) -> tuple[Any, str]:
+    """Return text and thinking, under whichever names a provider has for them."""
+    content = delta.get("content") or delta.get("refusal") or ""
+    reasoning = delta.get("reasoning_content") or delta.get("reasoning") or ""
+    if isinstance(content, list):
+        content, thinking = _split_parts(content)
+        reasoning = thinking or reasoning
+    # Anything but text is a summary of the provider's own, beside the text.
+    return content, reasoning if isinstance(reasoning, str) else ""
 
 
 class _ToolCalls:
@@ -296,6 +215,10 @@ class _ToolCalls:
             return last if comes_late else self._with_id(id)
         return last + 1 if name is not None and known_name is not None else last
 
+    def ids(self) -> list[str]:
+        """Return the ids of all calls, made up as `Fold` does where there is none."""
+        return [id or f"call_{position}" for position, (id, _) in enumerate(self._calls)]
+
     def _with_id(self, id: str) -> int:
         """Return the call of that id, or the next new one."""
         ids = (position for position, (known, _) in enumerate(self._calls) if known == id)
@@ -320,9 +243,10 @@ def _has_text(item: object) -> bool:
     return isinstance(item, dict) and isinstance(item.get("text"), str)
 
 
-def _usage(value: dict[str, Any]) -> Usage:
-    prompt = _count(value.get("prompt_tokens")) or 0
-    completion = _count(value.get("completion_tokens")) or 0
+def read_usage(value: dict[str, Any]) -> Usage:
+    """Return the usage of an answer, whose fields differ by provider (WIRE.md §1)."""
+    prompt = token_count(value.get("prompt_tokens")) or 0
+    completion = token_count(value.get("completion_tokens")) or 0
     prompt_details = value.get("prompt_tokens_details") or {}
     completion_details = value.get("completion_tokens_details") or {}
     cached = (
@@ -330,18 +254,12 @@ def _usage(value: dict[str, Any]) -> Usage:
         value.get("prompt_cache_hit_tokens"),  # DeepSeek
         value.get("cached_tokens"),  # Hugging Face, Together
     )
-    cost = value.get("cost")  # OpenRouter
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        total_tokens=_count(value.get("total_tokens")) or prompt + completion,
-        cached_tokens=next((count for count in map(_count, cached) if count is not None), None),
-        cache_write_tokens=_count(prompt_details.get("cache_write_tokens")),
-        reasoning_tokens=_count(completion_details.get("reasoning_tokens")),
-        estimated_cost=float(cost) if isinstance(cost, int | float) else None,
+        total_tokens=token_count(value.get("total_tokens")) or prompt + completion,
+        cached_tokens=next((n for n in map(token_count, cached) if n is not None), None),
+        cache_write_tokens=token_count(prompt_details.get("cache_write_tokens")),
+        reasoning_tokens=token_count(completion_details.get("reasoning_tokens")),
+        estimated_cost=usd(value.get("cost")),  # OpenRouter
     )
-
-
-def _count(value: object) -> int | None:
-    """Return a number of tokens, which some servers write as a fraction."""
-    return int(value) if isinstance(value, int | float) and value >= 0 else None

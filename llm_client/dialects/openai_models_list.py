@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_models", "encode_models"]
 
-_IS_QUERY = re.compile(r"[!-~]{1,500}").fullmatch
+_QUERY = r"[!-~]{1,500}"
 """What may be put into an address as it is: no blanks, line ends or other controls."""
 
 
@@ -65,5 +65,5 @@ def _next_page(payload: object) -> str | None:
     match payload:
         case {"links": {"next": str(address)}}:
             query = address.partition("?")[2].partition("#")[0]
-            return query if query and _IS_QUERY(query) else None
+            return query if re.fullmatch(_QUERY, query) else None
     return None

@@ -17,7 +17,7 @@ from ..types.messages import ToolCall
 from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
 from .errors import stream_error
-from .events import UNREADABLE, EventDecoder
+from .events import UNREADABLE, EventDecoder, token_count, usd
 
 if TYPE_CHECKING:
     from ..types.content import ProviderState
@@ -282,20 +282,16 @@ def _key(payload: dict[str, Any]) -> object:
 
 
 def _usage(value: dict[str, Any]) -> Usage:
-    prompt = _count(value.get("input_tokens")) or 0
-    completion = _count(value.get("output_tokens")) or 0
+    prompt = token_count(value.get("input_tokens")) or 0
+    completion = token_count(value.get("output_tokens")) or 0
     prompt_details = value.get("input_tokens_details") or {}
-    cost = value.get("cost")  # OpenRouter
+    completion_details = value.get("output_tokens_details") or {}
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        total_tokens=_count(value.get("total_tokens")) or prompt + completion,
-        cached_tokens=_count(prompt_details.get("cached_tokens")),
-        cache_write_tokens=_count(prompt_details.get("cache_write_tokens")),
-        reasoning_tokens=_count((value.get("output_tokens_details") or {}).get("reasoning_tokens")),
-        estimated_cost=float(cost) if isinstance(cost, int | float) else None,
+        total_tokens=token_count(value.get("total_tokens")) or prompt + completion,
+        cached_tokens=token_count(prompt_details.get("cached_tokens")),
+        cache_write_tokens=token_count(prompt_details.get("cache_write_tokens")),
+        reasoning_tokens=token_count(completion_details.get("reasoning_tokens")),
+        estimated_cost=usd(value.get("cost")),  # OpenRouter
     )
-
-
-def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and value >= 0 else None

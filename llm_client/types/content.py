@@ -143,6 +143,8 @@ class ProviderState:
     dialect: str
     items: tuple[Mapping[str, Any], ...]
     """The provider's own JSON, in order; its shape is the dialect's business."""
+    model: str = ""
+    """The model that was asked, where another one may not be able to read it; empty: it can."""
 
     def fits(self, provider: str, dialect: str) -> bool:
         """Return whether it may be sent to a provider in a dialect."""

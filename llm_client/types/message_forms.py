@@ -90,6 +90,8 @@ def write_message(message: Message) -> dict[str, Any]:
             "dialect": state.dialect,
             "items": [dict(item) for item in state.items],
         }
+        if state.model:
+            written["provider_state"]["model"] = state.model
     return written
 
 
@@ -221,7 +223,8 @@ def _state(value: object) -> ProviderState | None:
     if value is None or isinstance(value, ProviderState):
         return value
     match value:
-        case {"provider": str(provider), "dialect": str(dialect), "items": [*items]}:
-            if all(isinstance(item, Mapping) for item in items):
-                return ProviderState(provider, dialect, tuple(items))
+        case {"provider": str(provider), "dialect": str(dialect), "items": [*items], **rest}:
+            model = rest.get("model", "")
+            if all(isinstance(item, Mapping) for item in items) and isinstance(model, str):
+                return ProviderState(provider, dialect, tuple(items), model)
     raise ValidationError("The 'provider_state' of a message is not one that `to_dict` wrote.")

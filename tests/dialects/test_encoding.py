@@ -1,10 +1,12 @@
-"""The exact requests that both dialects send."""
+"""What the requests of OpenAI Chat and Ollama share: address, headers, key, encoding, the list.
+
+The bodies stand in `test_openai_chat_encoding.py` and `test_ollama_encoding.py`.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -13,252 +15,14 @@ from llm_client.dialects.ollama import Ollama
 from llm_client.dialects.openai_chat import OpenAIChat
 from llm_client.exceptions import ValidationError
 from llm_client.types.http import Timeouts
-from llm_client.types.messages import Message, Tool, ToolCall
+from llm_client.types.messages import Message
 from llm_client.types.request import LLMRequest
-from llm_client.types.target import Target
 
 from .answers import target
 
 USER = Message("user", "hi")
 ASK = LLMRequest((USER,))
-PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
-TOOL = Tool("weather", "Tells it.", PARAMETERS)
-SCHEMA = {"title": "City", "type": "object"}
-CALL = ToolCall("c1", "weather", '{"city": "Köln"}')
-CONVERSATION = (
-    Message("system", "be brief"),
-    Message("developer", "be kind"),
-    Message("user", "hi", name="ada"),
-    Message("assistant", "", tool_calls=(CALL,), reasoning="hm"),
-    Message("tool", "sunny", name="weather", tool_call_id="c1"),
-    Message("assistant", "Sunny!"),
-)
-FULL = LLMRequest(
-    (USER,),
-    temperature=0.5,
-    top_p=0.9,
-    max_tokens=7,
-    stop=("END", "\n\n"),
-    seed=3,
-    tools=(TOOL,),
-    tool_choice="auto",
-    schema=SCHEMA,
-    extra_body={"min_p": 0.1},
-    stream=True,
-)
 OPENAI_USER = {"role": "user", "content": "hi"}
-OPENAI_TOOL = {
-    "type": "function",
-    "function": {"name": "weather", "description": "Tells it.", "parameters": PARAMETERS},
-}
-
-
-def sent(dialect: Dialect, request: LLMRequest, where: Target) -> dict[str, Any]:
-    body = dialect.encode(request, where).body
-    assert body is not None
-    value = json.loads(body)
-    assert isinstance(value, dict)
-    return value
-
-
-def openai(request: LLMRequest, provider: str = "openai", **where: Any) -> dict[str, Any]:
-    return sent(OpenAIChat(), request, target(provider, **where))
-
-
-def ollama(request: LLMRequest, **where: Any) -> dict[str, Any]:
-    return sent(Ollama(), request, target("ollama", **where))
-
-
-def test_openai_bare_request_sends_nothing_unasked() -> None:
-    assert openai(ASK) == {"model": "some-model", "messages": [OPENAI_USER]}
-
-
-def test_openai_full_request_sends_every_field() -> None:
-    assert {f.name for f in fields(LLMRequest)} == {
-        "messages", "temperature", "top_p", "max_tokens", "stop", "seed", "tools", "tool_choice",
-        "schema", "extra_body", "stream",
-    }  # fmt: skip
-    assert openai(FULL) == {
-        "model": "some-model",
-        "messages": [OPENAI_USER],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "temperature": 0.5,
-        "top_p": 0.9,
-        "max_completion_tokens": 7,
-        "stop": ["END", "\n\n"],
-        "seed": 3,
-        "tools": [OPENAI_TOOL],
-        "tool_choice": "auto",
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "City", "schema": SCHEMA},
-        },
-        "min_p": 0.1,
-    }
-
-
-def test_openai_quirks_change_names_and_leave_out() -> None:
-    assert openai(FULL, "vllm")["max_tokens"] == 7
-    assert "max_completion_tokens" not in openai(FULL, "vllm")
-    where = target("vllm")
-    quirks = replace(where.provider.quirks, stream_options=False)
-    where = replace(where, provider=replace(where.provider, quirks=quirks))
-    assert "stream_options" not in sent(OpenAIChat(), FULL, where)
-
-
-def test_openai_conversation_is_sent_in_its_shape() -> None:
-    assert openai(LLMRequest(CONVERSATION))["messages"] == [
-        {"role": "system", "content": "be brief"},
-        {"role": "developer", "content": "be kind"},
-        {"role": "user", "content": "hi", "name": "ada"},
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [
-                {
-                    "id": "c1",
-                    "type": "function",
-                    "function": {"name": "weather", "arguments": '{"city": "Köln"}'},
-                }
-            ],
-        },
-        {"role": "tool", "content": "sunny", "name": "weather", "tool_call_id": "c1"},
-        {"role": "assistant", "content": "Sunny!"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("choice", "encoded"),
-    [
-        (None, None),
-        ("auto", "auto"),
-        ("none", "none"),
-        ("required", "required"),
-        ("weather", {"type": "function", "function": {"name": "weather"}}),
-    ],
-)
-def test_openai_tool_choice_is_a_mode_or_a_tool(choice: str | None, encoded: object) -> None:
-    body = openai(LLMRequest((USER,), tools=(TOOL,), tool_choice=choice))
-    assert body.get("tool_choice") == encoded
-
-
-def test_openai_tool_choice_of_an_unknown_tool_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'wether' is neither a mode nor") as caught:
-        openai(LLMRequest((USER,), tools=(TOOL,), tool_choice="wether"))
-    assert caught.value.param == "tool_choice"
-
-
-@pytest.mark.parametrize(
-    ("schema", "name"),
-    [
-        ({"title": "A_b-1"}, "A_b-1"),
-        ({"title": "größe"}, "answer"),
-        ({"title": "two words"}, "answer"),
-        ({"title": "x" * 65}, "answer"),
-        ({"title": 3}, "answer"),
-        ({}, "answer"),
-    ],
-    ids=str,
-)
-def test_openai_schema_has_a_name_that_is_allowed(schema: dict[str, object], name: str) -> None:
-    body = openai(LLMRequest((USER,), schema=schema))
-    assert body["response_format"]["json_schema"] == {"name": name, "schema": schema}
-
-
-def test_openai_options_yield_to_the_request_and_extra_body_wins() -> None:
-    options = {"temperature": 0.1, "top_k": 1, "min_p": 0.2, "stream": True, "model": "other"}
-    request = LLMRequest((USER,), temperature=0.5, extra_body={"min_p": 0.3, "seed": None})
-    assert openai(request, options=options) == {
-        "model": "some-model",
-        "messages": [OPENAI_USER],
-        "temperature": 0.5,
-        "top_k": 1,
-        "min_p": 0.3,
-        "seed": None,
-    }
-    assert openai(LLMRequest((USER,), extra_body={"model": "mine"}))["model"] == "mine"
-
-
-OLLAMA_BARE = {
-    "model": "some-model",
-    "messages": [OPENAI_USER],
-    "stream": False,
-    "truncate": False,
-}
-
-
-def test_ollama_bare_request_says_what_its_defaults_get_wrong() -> None:
-    assert ollama(ASK) == OLLAMA_BARE
-
-
-def test_ollama_full_request_sends_every_field() -> None:
-    assert ollama(FULL) == {
-        **OLLAMA_BARE,
-        "stream": True,
-        "tools": [OPENAI_TOOL],
-        "format": SCHEMA,
-        "options": {
-            "temperature": 0.5,
-            "top_p": 0.9,
-            "num_predict": 7,
-            "stop": ["END", "\n\n"],
-            "seed": 3,
-            "min_p": 0.1,
-        },
-    }
-
-
-def test_ollama_conversation_is_sent_in_its_shape() -> None:
-    assert ollama(LLMRequest(CONVERSATION))["messages"] == [
-        {"role": "system", "content": "be brief"},
-        {"role": "system", "content": "be kind"},
-        {"role": "user", "content": "hi"},
-        {
-            "role": "assistant",
-            "content": "",
-            "thinking": "hm",
-            "tool_calls": [
-                {"id": "c1", "function": {"name": "weather", "arguments": {"city": "Köln"}}}
-            ],
-        },
-        {"role": "tool", "content": "sunny", "tool_call_id": "c1", "tool_name": "weather"},
-        {"role": "assistant", "content": "Sunny!"},
-    ]
-
-
-@pytest.mark.parametrize("arguments", ["", "{}"])
-def test_ollama_empty_arguments_are_an_empty_object(arguments: str) -> None:
-    message = Message("assistant", tool_calls=(ToolCall("c", "f", arguments),))
-    body = ollama(LLMRequest((USER, message)))
-    assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == {}
-
-
-@pytest.mark.parametrize("arguments", ["{", "[1]", "3"])
-def test_ollama_arguments_that_are_no_object_are_refused(arguments: str) -> None:
-    message = Message("assistant", tool_calls=(ToolCall("c", "f", arguments),))
-    with pytest.raises(ValidationError, match="no JSON object"):
-        ollama(LLMRequest((USER, message)))
-
-
-@pytest.mark.parametrize("choice", ["none", "required", "weather"])
-def test_ollama_tool_choice_it_cannot_be_told_is_refused(choice: str) -> None:
-    with pytest.raises(ValidationError, match=f"tool_choice {choice!r}: it only knows auto"):
-        ollama(LLMRequest((USER,), tools=(TOOL,), tool_choice=choice))
-
-
-def test_ollama_options_and_top_level_fields_go_where_they_belong() -> None:
-    options = {"num_ctx": 8192, "keep_alive": "5m", "temperature": 0.1, "options": {"mirostat": 1}}
-    extra = {"think": "low", "num_ctx": 4096, "truncate": True, "options": {"top_k": 2}}
-    request = LLMRequest((USER,), temperature=0.5, extra_body=extra)
-    assert ollama(request, options=options) == {
-        **OLLAMA_BARE,
-        "truncate": True,
-        "keep_alive": "5m",
-        "think": "low",
-        "options": {"num_ctx": 4096, "temperature": 0.5, "mirostat": 1, "top_k": 2},
-    }
-
 
 DIALECTS = [(OpenAIChat(), "openai", "/chat/completions"), (Ollama(), "ollama", "/api/chat")]
 
@@ -348,3 +112,10 @@ def test_model_list_is_asked_for_and_waited_for_shortly(
     assert "content-type" not in dict(request.headers)
     assert dict(request.headers)["accept"] == "application/json"
     assert request.timeouts == replace(given, first_byte=first_byte)
+
+
+@pytest.mark.parametrize("dialect", [OpenAIChat(), Ollama()], ids=["openai", "ollama"])
+def test_answer_that_comes_whole_is_waited_for_longer(dialect: Dialect) -> None:
+    where = target("openai", timeouts=Timeouts(first_byte=120.0, whole=600.0))
+    assert dialect.encode(ASK, where).timeouts.first_byte == 600.0
+    assert dialect.encode(replace(ASK, stream=True), where).timeouts.first_byte == 120.0

@@ -113,3 +113,4 @@ def test_recorded_model_list_decoded_has_its_models() -> None:
         (f"{name}:latest", "ollama", "llama", 4096, "411K F16")
         for name in ("embed", "random", "tiny")
     ]
+    assert [m.capabilities for m in models] == [("embedding",), ("completion",), ("completion",)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from llm_client.dialects.openai_chat import OpenAIChat
@@ -15,6 +17,7 @@ from .answers import (
     details,
     expected,
     feed,
+    plain,
     recording,
     shown,
     target,
@@ -24,14 +27,7 @@ pytestmark = needs_recordings
 
 ANSWERS = expected("providers") | expected("local_servers")
 ERRORS = expected("errors")
-STREAMS = [
-    name
-    for name, row in ANSWERS.items()
-    # The mock server says the same to everything: one of its streams stands for all.
-    if ROOT is not None
-    and recording(name).streamed
-    and (not name.startswith("litellm-mock/") or name.endswith("/chat-stream-usage"))
-]
+STREAMS = [name for name in ANSWERS if ROOT is not None and recording(name).streamed]
 SERVERS = ["litellm-llama", "llama-cpp-python", "mlx", "ollama", "transformers", "xllamacpp"]
 PAIRS = ["chat", "chat-empty", "chat-length", "chat-think", "chat-tools"]
 FINISHED = [
@@ -46,7 +42,7 @@ NOT_CHAT = {
 }
 EMPTY = "llama-cpp-python/err-too-long-stream"
 OPENAI = target("openai")
-COMPATIBLE = target("openai-compatible")
+COMPATIBLE = plain(target("openai-compatible"))
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -104,13 +100,14 @@ def test_recordings_of_the_dialect_are_all_covered() -> None:
     covered = {*ANSWERS, *ERRORS, EMPTY}
     assert local - covered == set()
     folders = ["openai_chat", "deepseek", "groq", "huggingface", "mistral", "ollama_v1"]
-    files = {
-        f"{folder}/{path.stem}"
+    exchanges = {
+        f"{folder}/{path.stem}#{index}"
         for folder in [*folders, "openrouter"]
         for path in (ROOT / "providers" / folder).glob("*.json")
+        for index, _ in enumerate(json.loads(path.read_bytes())["exchanges"])
     }
-    not_answers = {"openai_chat/invalid_response", "openai_chat/text_response"}
-    assert files - not_answers == {name.partition("#")[0] for name in covered if "#" in name}
+    not_answers = {"openai_chat/invalid_response#0", "openai_chat/text_response#0"}
+    assert exchanges - not_answers == {name for name in covered if "#" in name}
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from llm_client.exceptions import (
     StreamInterruptedError,
 )
 
-from .answers import Answer, answer, check_cuts, check_splits, details, feed, target
+from .answers import Answer, answer, check_cuts, check_splits, details, feed, plain, target
 
-WHERE = target("openai-compatible")
+WHERE = plain(target("openai-compatible"))
 DONE = b"data: [DONE]\n\n"
 
 
@@ -264,6 +264,18 @@ def test_whole_answer_where_a_stream_was_asked_is_read() -> None:
 def test_whole_error_where_a_stream_was_asked_is_read() -> None:
     value = decode(b'{"error": {"message": "slow down", "type": "rate_limit_error"}}')
     assert isinstance(value.error, RateLimitError)
+
+
+@pytest.mark.parametrize(
+    ("usage", "figures"), [({"prompt_tokens": 1}, [1, 0, 1, None, None, None, None]), ([1], None)]
+)
+def test_whole_error_has_what_was_billed_and_the_id(
+    usage: object, figures: list[float | None] | None
+) -> None:
+    body = {"id": "x", "error": {"message": "no", "code": 500}, "usage": usage}
+    value = answer(OpenAIChat().decode(json.dumps(body).encode(), WHERE))
+    assert isinstance(value.error, LLMServiceError)
+    assert (value.id, value.usage) == ("x", figures)
 
 
 def test_stream_where_a_whole_answer_was_asked_is_read() -> None:

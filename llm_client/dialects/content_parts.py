@@ -1,0 +1,112 @@
+"""Content parts in the words of OpenAI Chat and Ollama, and text parts as one text.
+
+Imported only where a message has more than plain text: its classes cost a start-up 1 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..exceptions import ValidationError
+from ..types.content import Audio, Document, Image, Part, Text
+from ..types.long_text import LongText
+from ..types.messages import Message
+
+__all__ = ["chat_parts", "joined_text", "ollama_content"]
+
+_AUDIO_FORMATS = {
+    "audio/mpeg": "mp3",
+    "audio/vnd.wave": "wav",
+    "audio/wave": "wav",
+    "audio/x-wav": "wav",
+}
+"""OpenAI's names; it takes wav and mp3. Routers take more, whose name is that of the media type."""
+
+
+def joined_text(parts: Sequence[Part]) -> str | LongText:
+    """Return the text of the parts that are text; a long one is not copied."""
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    if not any(isinstance(text, LongText) for text in texts):
+        return "".join(map(str, texts))
+    pieces: list[bytes] = []
+    for text in texts:
+        pieces += text.pieces if isinstance(text, LongText) else [text.encode("utf-8", "replace")]
+    return LongText(pieces)
+
+
+def chat_parts(message: Message, *, mark_cache: bool) -> str | LongText | list[dict[str, Any]]:
+    """Return the content of a message as OpenAI Chat says it.
+
+    Text alone stays one text, because many servers that are compatible take no parts.
+
+    Args:
+        message: of a conversation.
+        mark_cache: whether its last text gets Anthropic's `cache_control`.
+
+    Raises:
+        ValidationError: a part that OpenAI Chat has no words for, or not in this role.
+    """
+    if not mark_cache and all(isinstance(part, Text) for part in message.parts):
+        return joined_text(message.parts)
+    encoded = [_chat_part(part, message) for part in message.parts]
+    texts = [part for part in encoded if part["type"] == "text"]
+    if mark_cache and texts:
+        texts[-1]["cache_control"] = {"type": "ephemeral"}
+    return encoded
+
+
+def _chat_part(part: Part, message: Message) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    if message.role != "user":
+        # OpenAI's API reference: the content of these messages is text, also of a tool's result.
+        raise ValidationError(
+            f"OpenAI Chat takes no {part.kind} in a message of role {message.role!r}.",
+            hint="Put it into a user message, behind the tool's results if it belongs to one.",
+            param="content",
+        )
+    if isinstance(part, Image):
+        detail = {} if part.detail is None else {"detail": part.detail}
+        return {"type": "image_url", "image_url": {"url": part.data_uri, **detail}}
+    if part.url is not None:
+        raise _only_an_address("OpenAI Chat", part)
+    if isinstance(part, Audio):
+        name = _AUDIO_FORMATS.get(part.media_type, part.media_type.removeprefix("audio/"))
+        return {"type": "input_audio", "input_audio": {"data": part.base64, "format": name}}
+    return {"type": "file", "file": {"filename": _file_name(part), "file_data": part.data_uri}}
+
+
+def _file_name(document: Document) -> str:
+    """Return the name of a document, which OpenAI wants for the ending that tells its kind."""
+    return document.name or f"document.{document.media_type.rpartition('/')[2] or 'pdf'}"
+
+
+def ollama_content(message: Message) -> tuple[str | LongText, list[str]]:
+    """Return text and images (base64) of a message, which Ollama keeps apart.
+
+    Raises:
+        ValidationError: an image at an address, or a part that is neither text nor image.
+    """
+    images = []
+    for part in message.parts:
+        if isinstance(part, Text):
+            continue
+        if not isinstance(part, Image):
+            raise ValidationError(
+                f"Ollama takes text and images, no {part.kind}.",
+                hint="Give the text of it instead.",
+                param="content",
+            )
+        if part.url is not None:
+            raise _only_an_address("Ollama", part)
+        images.append(part.base64)
+    return joined_text(message.parts), images
+
+
+def _only_an_address(who: str, part: Image | Document | Audio) -> ValidationError:
+    return ValidationError(
+        f"{who} fetches no {part.kind}, and this one is only an address: {part.url!r}.",
+        hint="Fetch it, and give the bytes or the file: `--attach FILE`.",
+        param="content",
+    )
