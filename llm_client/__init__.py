@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     )
     from .exceptions import ConnectionError as ConnectionError
     from .exceptions import TimeoutError as TimeoutError
-    from .providers.catalog import Provider
+    from .providers.names import Provider
     from .types.config import LLMConfig
     from .types.content import Audio, Document, Image, ProviderState, Text
+    from .types.embedding import EmbeddingResponse
     from .types.events import AttemptRecord, FallingBack, Notice, Observer, Retrying
     from .types.http import HttpRequest
     from .types.messages import Message, Tool, ToolCall
@@ -78,8 +79,9 @@ _MODULES = {
         "ToolError",
         "ValidationError",
     ),
-    "providers.catalog": ("Provider",),
+    "providers.names": ("Provider",),
     "types.config": ("LLMConfig",),
+    "types.embedding": ("EmbeddingResponse",),
     "types.content": ("Audio", "Document", "Image", "ProviderState", "Text"),
     "types.events": ("AttemptRecord", "FallingBack", "Notice", "Observer", "Retrying"),
     "types.http": ("HttpRequest",),
@@ -104,6 +106,7 @@ __all__ = [
     "ContentFilterError",
     "ContextLengthError",
     "Document",
+    "EmbeddingResponse",
     "FallingBack",
     "GenerationError",
     "HealthReport",

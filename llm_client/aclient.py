@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -19,6 +19,7 @@ from .types.response import LLMResponse, StreamChunk
 from .types.target import Target
 
 if TYPE_CHECKING:
+    from .types.embedding import EmbeddingResponse, EmbedOptions
     from .types.models import HealthReport, ModelInfo
 
 __all__ = ["AsyncLLMClient", "AsyncStream"]
@@ -108,6 +109,18 @@ class AsyncLLMClient:
     complete = generate
     """`generate` under the name that other clients use."""
 
+    async def completion(self, prompt: str, **options: Unpack[RequestOptions]) -> LLMResponse:
+        """Return what follows a text, without a conversation: OpenAI's legacy text completion.
+
+        Many local servers have it, few providers. With `suffix` it fills the gap between the two.
+        `logprobs` and the like go through `extra_body`.
+
+        Raises:
+            ValidationError: an option that only a conversation can have, such as `system`.
+            LLMError: see `llm_client.exceptions` for the whole tree.
+        """
+        return await self._driver.run(self._calls.completion(prompt, options))
+
     def stream(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> AsyncStream:
         """Return the answer as it comes. Nothing is sent before the first chunk is asked for.
 
@@ -136,6 +149,21 @@ class AsyncLLMClient:
     def reason(self) -> str:
         """Why the first choice was chosen; empty when the configuration names it."""
         return self._calls.reason
+
+    async def embed(
+        self, texts: str | Iterable[str], **options: Unpack[EmbedOptions]
+    ) -> EmbeddingResponse:
+        """Return one vector for each text, in their order.
+
+        Name an embedding model with `model=`, else this client's own is asked. A long list is sent
+        in as many requests as the provider wants. There is no fallback: vectors of two models do
+        not mix.
+
+        Raises:
+            ConfigurationError: the provider has no embeddings.
+            LLMError: one of the requests failed; the vectors of the others are lost.
+        """
+        return await self._driver.run(self._calls.embed(texts, options))
 
     async def list_models(
         self, provider: str | None = None, use_cache: bool = True

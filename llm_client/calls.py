@@ -11,12 +11,13 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .dialects import find_dialect
+from .engine.context import DEFAULT_SCHEMA_RETRIES
 from .engine.effects import Steps, call
 from .engine.exchange import Deadline, as_sent, fetch_models
 from .engine.pipeline import CallContext, run_call
@@ -29,7 +30,9 @@ from .policy.route import (
     retry_settings,
     split_model,
     target_for_fallback,
+    with_dialect,
 )
+from .price_list import cost, with_windows
 from .storage.config import load_settings
 from .storage.paths import cache_dir
 from .types.checks import check_count, check_seconds
@@ -42,11 +45,12 @@ from .types.target import Target
 
 if TYPE_CHECKING:
     from .storage.model_cache import ModelCache
+    from .types.embedding import EmbeddingRequest, EmbeddingResponse, EmbedOptions
     from .types.models import HealthReport, ModelInfo
 
 __all__ = ["Calls"]
 
-_CALL_OPTIONS = frozenset({"model", "timeout", "deadline", "max_retries"})
+_CALL_OPTIONS = frozenset({"model", "timeout", "deadline", "max_retries", "schema_retries"})
 """Options of a call that are not fields of its request."""
 
 
@@ -91,13 +95,55 @@ class Calls:
             ValidationError: the request is wrong in itself; nothing is sent.
         """
         request, extra = self._request(prompt, stream=stream, options=options)
-        return self._run(request, extra)
+        return self._run(request, self._context(extra))
+
+    def completion(self, prompt: str, options: RequestOptions) -> Steps[LLMResponse]:
+        """Return the steps of one text completion: a call in the legacy dialect of OpenAI.
+
+        Raises:
+            ValidationError: the request is wrong in itself; nothing is sent.
+        """
+        request, extra = self._request(prompt, stream=False, options=options)
+        if request.schema is not None:
+            # Here, because the engine would try to ask for it in a system prompt.
+            raise ValidationError("Text completion cannot be told schema.", param="schema")
+        context = self._context(extra)
+        route = [with_dialect(target, "openai-completions") for target in context.route]
+        return self._run(request, replace(context, route=route))
 
     def preview(self, prompt: Prompt, *, stream: bool, options: RequestOptions) -> HttpRequest:
         """Return the request that a call would send first; nothing is sent."""
         request, extra = self._request(prompt, stream=stream, options=options)
         target = self._route(extra)[0]
+        if request.schema is not None:
+            from .policy.structured import Asking, first_mode
+
+            request = Asking.of(request, first_mode(request, target)).request
         return find_dialect(target.provider.dialect).encode(as_sent(request, target), target)
+
+    def embed(self, texts: str | Iterable[str], options: EmbedOptions) -> Steps[EmbeddingResponse]:
+        """Return the steps of one embedding call.
+
+        Raises:
+            ValidationError: the request is wrong in itself; nothing is sent.
+        """
+        from .types.embedding import EmbeddingRequest, EmbedOptions
+
+        _check_options(options, EmbedOptions.__annotations__)
+        # Of the client's defaults those of the call itself; the others are about answers.
+        extra = {name: self._defaults.get(name) for name in _CALL_OPTIONS}
+        asked: dict[str, Any] = dict(options)
+        extra |= {name: asked.pop(name) for name in _CALL_OPTIONS & asked.keys()}
+        return self._run_embedding(EmbeddingRequest.build(texts, **asked), extra)
+
+    def _run_embedding(
+        self, request: EmbeddingRequest, extra: Mapping[str, Any]
+    ) -> Steps[EmbeddingResponse]:
+        from .engine.embedding import run_embedding
+
+        response = yield from run_embedding(request, self._context(extra))
+        self.session.answered()
+        return response
 
     def _request(
         self, prompt: Prompt, *, stream: bool, options: RequestOptions
@@ -105,7 +151,12 @@ class Calls:
         _check_options(options)
         merged: dict[str, Any] = {**self._defaults, **options}
         extra = {name: merged.pop(name, None) for name in _CALL_OPTIONS}
-        return LLMRequest.build(prompt, stream=stream, **merged), extra
+        request = LLMRequest.build(prompt, stream=stream, **merged)
+        if request.schema is not None:
+            from .wire.json_schema import check_schema
+
+            check_schema(request.schema)
+        return request, extra
 
     def _route(self, extra: Mapping[str, Any]) -> list[Target]:
         route = list(self.route)
@@ -115,11 +166,16 @@ class Calls:
             route = [_with_timeout(target, extra["timeout"]) for target in route]
         return route
 
-    def _run(self, request: LLMRequest, extra: Mapping[str, Any]) -> Steps[LLMResponse]:
+    def _run(self, request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
+        response = yield from run_call(request, context)
+        self.session.answered(response)
+        return response
+
+    def _context(self, extra: Mapping[str, Any]) -> CallContext:
         retry = self._retry
         if extra["max_retries"] is not None:
             retry = replace(retry, max_retries=extra["max_retries"])
-        context = CallContext(
+        return CallContext(
             call_id=uuid.uuid4().hex,
             route=self._route(extra),
             retry=retry,
@@ -127,10 +183,11 @@ class Calls:
             observe=self._tell,
             settle=self.session.settle,
             chosen=self._remember,
+            price=cost,
+            schema_retries=DEFAULT_SCHEMA_RETRIES
+            if (schema_retries := extra["schema_retries"]) is None
+            else schema_retries,
         )
-        response = yield from run_call(request, context)
-        self.session.answered(response)
-        return response
 
     def _remember(self, position: int, target: Target) -> None:
         """Keep the model that was chosen for a target without one: a list is asked for once."""
@@ -149,6 +206,7 @@ class Calls:
             if stored is not None:
                 return stored
         models = yield from fetch_models(target, Deadline(None, 0.0, time.monotonic))
+        models = with_windows(target, models)
         yield from call(lambda: cache.store(target, models))
         return models
 
@@ -245,9 +303,18 @@ class Calls:
         """Return the target of another model: of another provider only when it is named."""
         provider, rest = self._split_known(model)
         if provider is None or provider == self.target.provider.name:
-            return replace(self.target, model=rest)
+            return self._own_target_for(rest)
         # Nothing else of this client's configuration: its key and address are another provider's.
         return self._resolve(LLMConfig(model=model, timeout=self.config.timeout))
+
+    def _own_target_for(self, model: str) -> Target:
+        """Return this client's target for another model, which may want another dialect or path."""
+        own = self.target
+        config = replace(self.config, provider=own.provider.name, model=model, api_key=own.api_key)
+        if split_model(self.config, self._settings)[0] is None:
+            config = replace(config, base_url=own.base_url)  # found, and perhaps not the usual one
+        target = resolve_target(config, self._settings, self._environ)
+        return replace(target, basic_auth=own.basic_auth)
 
     def _cache(self) -> ModelCache:
         from .storage.model_cache import ModelCache
@@ -296,18 +363,20 @@ def _frames_of_ours() -> int:
     return count
 
 
-def _check_options(options: Mapping[str, object]) -> None:
+def _check_options(
+    options: Mapping[str, object], known: Collection[str] = RequestOptions.__annotations__.keys()
+) -> None:
     for name, value in options.items():
         if value is None:
             continue
-        if name == "max_retries":
+        if name in {"max_retries", "schema_retries"}:
             check_count(name, value, least=0)
         elif name in {"timeout", "deadline"}:
             check_seconds(name, value, zero=name == "deadline")
-    if unknown := sorted(options.keys() - RequestOptions.__annotations__.keys()):
+    if unknown := sorted(options.keys() - set(known)):
         raise ValidationError(
             f"There is no option {unknown[0]!r}.",
-            hint=f"Options: {', '.join(sorted(RequestOptions.__annotations__))}.",
+            hint=f"Options: {', '.join(sorted(known))}.",
         )
 
 
@@ -327,6 +396,7 @@ def _with_timeout(target: Target, seconds: float) -> Target:
         target.timeouts,
         connect=min(seconds, target.timeouts.connect or seconds),
         first_byte=seconds,
+        whole=seconds,
         silence=seconds,
     )
     return replace(target, timeouts=waits)

@@ -645,7 +645,7 @@ base_url = "http://127.0.0.1:1/two"
     [
         (None, "one/first", "http://127.0.0.1:1/one"),
         ("other", "one/other", "http://127.0.0.1:1/one"),
-        ("meta/other", "one/meta/other", "http://127.0.0.1:1/one"),
+        ("library/other", "one/library/other", "http://127.0.0.1:1/one"),
         ("two/other", "two/other", "http://127.0.0.1:1/two"),
         ("one/other", "one/other", "http://127.0.0.1:1/one"),
         (LLMConfig(provider="two"), "two", "http://127.0.0.1:1/two"),

@@ -21,6 +21,7 @@ from llm_client.runtimes.demo_model import ensure_demo_model
 from llm_client.storage.config import load_settings
 
 from .support.fault_server import fault_server, respond
+from .support.llama_server import running_llama_server
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -122,14 +123,26 @@ def test_documented_command_as_written_succeeds(
     assert "Traceback" not in done.stderr
 
 
+@pytest.fixture(scope="module")
+def openai() -> Iterator[str]:
+    """The base URL of llama.cpp's own server, which has answers and embeddings."""
+    with running_llama_server(embeddings=True) as url:
+        yield f"{url}/v1"
+
+
 @pytest.mark.parametrize(
     "example", [pytest.param(text, id=name) for name, text in _blocks("python")]
 )
-def test_documented_python_as_written_runs(example: str, tmp_path: Path) -> None:
+def test_documented_python_as_written_runs(example: str, tmp_path: Path, openai: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OPENAI_BASE_URL": openai,
+            "OPENAI_API_KEY": "sk-not-a-real-key",
+        },
         capture_output=True,
         text=True,
         timeout=120,

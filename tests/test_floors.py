@@ -28,7 +28,7 @@ FLOORS = (
     ("policy",),
     ("storage",),
     ("engine", "runtimes"),
-    ("discovery", "health"),
+    ("attachments", "discovery", "health", "price_list"),
     ("calls",),
     ("client", "aclient"),
     ("cli",),

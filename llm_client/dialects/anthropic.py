@@ -114,7 +114,7 @@ class Anthropic:
         """Return the request for the model list, or for what comes behind the model `page`."""
         from urllib.parse import quote
 
-        behind = f"&after_id={quote(page, safe='')}" if page else ""
+        behind = f"&after_id={quote(page, safe='', errors='replace')}" if page else ""
         return _request("GET", f"/models?limit={_PAGE}{behind}", target)
 
     def decode_models(self, body: bytes, target: Target) -> ModelPage:

@@ -7,8 +7,7 @@ API has no block for (audio, pictures in a system prompt), by name.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ValidationError
@@ -17,6 +16,7 @@ from ..types.messages import Message, ToolCall
 from ..types.target import Target
 from ..wire.jsontext import parse_json
 from .anthropic_stream import DIALECT
+from .call_ids import with_call_ids
 from .requests import cannot_say
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ Turn = tuple[str, list[Block]]
 
 _WHO = "The Anthropic format"
 _IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+_CALL_IDS = "[A-Za-z0-9_-]+"
+"""What the API takes; it refuses an id that comes twice, too (claude-code#21317)."""
 _MARKS = 4
 """Breakpoints of the cache that one request may have. The first pays for other conversations that
 begin alike, the last ones for this one."""
@@ -38,7 +40,7 @@ _THINKING = frozenset({"redacted_thinking", "thinking"})
 
 
 def encode_conversation(
-    messages: Iterable[Message], target: Target, model: AnthropicModel
+    messages: Sequence[Message], target: Target, model: AnthropicModel
 ) -> tuple[object, list[Turn]]:
     """Return the system prompt, `None` when there is none, and the turns.
 
@@ -47,7 +49,7 @@ def encode_conversation(
     """
     system: list[Block] = []
     turns: list[Turn] = []
-    for message in messages:
+    for message in with_call_ids(messages, _CALL_IDS, target, DIALECT):
         side, blocks = _encode_message(message, target)
         if message.cache:
             _mark(blocks)
@@ -149,7 +151,8 @@ def _answer(message: Message, target: Target) -> list[Block]:
     state = message.provider_state
     if state is not None and state.fits(target.provider.name, DIALECT):
         items = [dict(item) for item in state.items]
-        if _says_the_same(items, message):
+        typed = all(isinstance(item.get("type"), str) for item in items)
+        if typed and _says_the_same(items, message):
             lost = _THINKING if _is_bound_elsewhere(state.model, target.model) else frozenset()
             return [item for item in items if not _is_blank(item) and item.get("type") not in lost]
     blocks = _texts(message)
@@ -160,7 +163,7 @@ def _answer(message: Message, target: Target) -> list[Block]:
     return blocks + [
         {
             "type": "tool_use",
-            "id": _call_id(call.id),
+            "id": call.id,
             "name": call.name,
             "input": _arguments(call),
         }
@@ -212,14 +215,9 @@ def _result(message: Message) -> Block:
             "A tool message needs the 'tool_call_id' of the call that it is the result of.",
             param="tool_call_id",
         )
-    block: Block = {"type": "tool_result", "tool_use_id": _call_id(message.tool_call_id)}
+    block: Block = {"type": "tool_result", "tool_use_id": message.tool_call_id}
     blocks = _parts(message)
     return block | {"content": content_of(blocks)} if blocks else block
-
-
-def _call_id(id: str) -> str:
-    """Return the id of a call as the API takes it: other providers write dots and colons."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", id)
 
 
 def _mark(blocks: list[Block]) -> None:

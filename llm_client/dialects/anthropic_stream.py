@@ -16,7 +16,7 @@ from ..types.target import Target
 from ..wire.jsontext import parse_json
 from ..wire.surrogates import SurrogateJoiner
 from .errors import stream_error
-from .events import EventDecoder
+from .events import EventDecoder, token_count
 
 if TYPE_CHECKING:
     from ..types.content import ProviderState
@@ -80,7 +80,9 @@ class AnthropicDecoder(EventDecoder):
             self._fail(stream_error(payload, self._target), chunks)
 
     def _take_whole(self, payload: dict[str, Any], chunks: list[StreamChunk]) -> None:
-        blocks: list[dict[str, Any]] = payload["content"]
+        blocks = payload["content"]
+        if not isinstance(blocks, list):
+            raise TypeError
         self._take_head(payload)
         for block in blocks:
             self._close(self._open(block, chunks), chunks)
@@ -153,8 +155,7 @@ class AnthropicDecoder(EventDecoder):
         if not field:
             block.extend(delta)
         elif piece := delta[name]:
-            block.pieces.append(piece)
-            block.field = field
+            block.add(field, piece)
             if field == "text":
                 self._say(chunks, piece)
             elif field == "thinking":
@@ -166,7 +167,7 @@ class AnthropicDecoder(EventDecoder):
         """Give the arguments of a call that came in one piece, with the start of its block."""
         call, block.call = block.call, None
         arguments = block.start.get("input")
-        if call is not None and arguments and not block.pieces:
+        if call is not None and arguments and not block.has_pieces:
             if not isinstance(arguments, str):
                 arguments = json.dumps(arguments, ensure_ascii=False)
             self._tool(chunks, call, arguments=arguments)
@@ -176,44 +177,59 @@ class AnthropicDecoder(EventDecoder):
         chunks: list[StreamChunk],
         call: int,
         *,
-        id: str | None = None,
-        name: str | None = None,
+        id: object = None,
+        name: object = None,
         arguments: str = "",
     ) -> None:
-        delta = ToolCallDelta(call, id or None, name or None, arguments)
+        delta = ToolCallDelta(
+            call, str(id) if id else None, str(name) if name else None, arguments
+        )
         chunks.append(StreamChunk(tool_call=delta, provider=self._provider, model=self._model))
 
 
 class _Block:
     """One block of an answer while it grows."""
 
-    __slots__ = ("call", "field", "pieces", "start")
+    __slots__ = ("_citations", "_pieces", "call", "start")
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.start = dict(start)
-        self.field = ""
-        """The field that the pieces belong to."""
-        self.pieces: list[str] = []
+        self._pieces: dict[str, list[str]] = {}
+        """What is to be joined to each field: at the end, or it would take the square of the time."""
+        self._citations: list[Any] = []
         self.call: int | None = None
         """Which call of the answer this is, as long as its arguments may still come."""
 
     @property
     def is_opaque(self) -> bool:
         """Whether it holds what only the provider can read."""
-        if self.start["type"] not in _PLAIN:
+        if self.start["type"] not in _PLAIN or self._citations:
             return True
-        return bool(self.start.get("signature") or self.start.get("citations"))
+        if self.start.get("signature") or self.start.get("citations"):
+            return True
+        return "signature" in self._pieces
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether anything came behind its start."""
+        return bool(self._pieces)
+
+    def add(self, field: str, piece: str) -> None:
+        """Take the next piece of a text, or of the JSON text of `input`."""
+        if not isinstance(piece, str):
+            raise TypeError
+        if (pieces := self._pieces.get(field)) is None:
+            pieces = self._pieces[field] = []
+        pieces.append(piece)
 
     def extend(self, delta: dict[str, Any]) -> None:
         """Take a delta that continues other fields than text, thinking and input."""
         for name, value in delta.items():
-            known = self.start.get(name)
-            if name == "type":
-                continue
             if name == "citation":
-                self.start["citations"] = [*(self.start.get("citations") or ()), value]
-            elif isinstance(known, str) and isinstance(value, str):
-                self.start[name] = known + value
+                self._citations.append(value)
+            elif isinstance(value, str):
+                if name != "type" and value:
+                    self.add(name, value)
             else:
                 self.start[name] = value
 
@@ -224,21 +240,24 @@ class _Block:
             ValueError: the pieces of its input are no JSON.
         """
         item = dict(self.start)
-        text = "".join(self.pieces)
-        if self.field == "input":
-            item["input"] = parse_json(text.encode("utf-8", "replace"))
-        elif self.field:
-            joiner = SurrogateJoiner()
-            item[self.field] = joiner.feed((item.get(self.field) or "") + text) + joiner.end()
+        if self._citations:
+            item["citations"] = [*(item.get("citations") or ()), *self._citations]
+        for field, pieces in self._pieces.items():
+            text = "".join(pieces)
+            if field == "input":
+                item[field] = parse_json(text.encode("utf-8", "replace"))
+            else:
+                joiner = SurrogateJoiner()
+                item[field] = joiner.feed((item.get(field) or "") + text) + joiner.end()
         return item
 
 
 def _usage(counts: dict[str, Any]) -> Usage:
-    cached = _count(counts.get("cache_read_input_tokens"))
-    written = _count(counts.get("cache_creation_input_tokens"))
+    cached = token_count(counts.get("cache_read_input_tokens"))
+    written = token_count(counts.get("cache_creation_input_tokens"))
     # `input_tokens` are those behind the last breakpoint of the cache only.
-    prompt = (_count(counts.get("input_tokens")) or 0) + (cached or 0) + (written or 0)
-    completion = _count(counts.get("output_tokens")) or 0
+    prompt = (token_count(counts.get("input_tokens")) or 0) + (cached or 0) + (written or 0)
+    completion = token_count(counts.get("output_tokens")) or 0
     details = counts.get("output_tokens_details")
     return Usage(
         prompt_tokens=prompt,
@@ -246,9 +265,5 @@ def _usage(counts: dict[str, Any]) -> Usage:
         total_tokens=prompt + completion,
         cached_tokens=cached,
         cache_write_tokens=written,
-        reasoning_tokens=_count(details.get("thinking_tokens")) if details else None,
+        reasoning_tokens=token_count(details.get("thinking_tokens")) if details else None,
     )
-
-
-def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and value >= 0 else None

@@ -19,6 +19,7 @@ from ..types.target import Target
 from ..wire.jsontext import parse_json
 from .cohere_stream import CohereDecoder
 from .errors import answer_error, describe, not_an_answer
+from .events import token_count
 from .http import json_request
 from .requests import cannot_say, checked_tool_choice, make_body
 
@@ -89,7 +90,7 @@ class Cohere:
         if page is not None:
             from urllib.parse import quote
 
-            path += f"&page_token={quote(page, safe='')}"
+            path += f"&page_token={quote(page, safe='', errors='replace')}"
         if target.base_url.endswith("/v2"):
             target = replace(target, base_url=f"{target.base_url[:-1]}1")
         return json_request("GET", path, target)
@@ -249,12 +250,11 @@ def _encode_effort(request: LLMRequest, target: Target) -> dict[str, Any] | None
 def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
     from ..types.models import ModelInfo
 
-    length = row.get("context_length")
     return ModelInfo(
         id=str(row["name"]),
         provider=target.provider.name,
         # Cohere writes it as a fraction; 0 is said of models that it does not apply to.
-        context_length=int(length) if isinstance(length, int | float) and length > 0 else None,
+        context_length=token_count(row.get("context_length")) or None,
         description="deprecated" if row.get("is_deprecated") else None,
         capabilities=_capabilities(row),
     )

@@ -66,7 +66,8 @@ class CohereDecoder(EventDecoder):
         elif kind == "tool-plan-delta":
             self._take_plan(_message(payload)["tool_plan"], chunks)
         elif kind == "citation-start":
-            self._citations.append(_message(payload)["citations"])
+            if citation := _message(payload).get("citations"):
+                self._citations.append(citation)
         elif kind == "message-start":
             self._take_id(payload)
         elif kind == "message-end":

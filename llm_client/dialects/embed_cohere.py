@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..exceptions import LLMError
 from ..types.embedding import EmbeddingRequest, Vectors
 from ..types.http import Head, HttpRequest
-from ..types.response import Usage
 from ..types.target import Target
 from .base import EmbedLimits
 from .cohere_stream import token_counts
-from .embeddings import UNREADABLE, embedding_body, input_type_word, read_answer, vector
+from .embeddings import (
+    UNREADABLE,
+    embedding_body,
+    input_type_word,
+    prompt_usage,
+    read_answer,
+    vector,
+)
 from .errors import answer_error, not_an_answer
 from .http import json_request
 
@@ -60,7 +64,8 @@ class CohereEmbeddings:
         payload = read_answer(body, target)
         try:
             rows = payload["embeddings"]["float"]
-            usage = _usage(payload.get("meta") or {})
+            counts = token_counts(payload.get("meta") or {})
+            usage = prompt_usage(counts[0]) if counts else None
             return Vectors([vector(row) for row in rows], usage=usage, raw=payload)
         except UNREADABLE:
             raise not_an_answer("JSON that has no embeddings", target, body) from None
@@ -68,11 +73,3 @@ class CohereEmbeddings:
     def error(self, head: Head, body: bytes, target: Target) -> LLMError:
         """Return the error that an answer with an error status means."""
         return answer_error(head, body, target)
-
-
-def _usage(meta: dict[str, Any]) -> Usage | None:
-    counts = token_counts(meta)
-    if counts is None:
-        return None
-    tokens, _ = counts
-    return Usage(prompt_tokens=tokens, total_tokens=tokens)

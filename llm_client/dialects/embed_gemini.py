@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..exceptions import LLMError
 from ..types.embedding import EmbeddingRequest, Vectors
 from ..types.http import Head, HttpRequest
-from ..types.response import Usage
 from ..types.target import Target
 from .base import EmbedLimits
-from .embeddings import UNREADABLE, embedding_body, input_type_word, read_answer, vector
+from .embeddings import (
+    UNREADABLE,
+    embedding_body,
+    input_type_word,
+    prompt_usage,
+    read_answer,
+    vector,
+)
 from .errors import answer_error, not_an_answer
 from .http import json_request
 
@@ -67,16 +71,12 @@ class GeminiEmbeddings:
         payload = read_answer(body, target)
         try:
             vectors = [vector(row["values"]) for row in payload["embeddings"]]
-            return Vectors(vectors, usage=_usage(payload), raw=payload)
+            # The API told it of no model so far (seen with gemini-embedding-2).
+            tokens = (payload.get("usageMetadata") or {}).get("promptTokenCount")
+            return Vectors(vectors, usage=prompt_usage(tokens), raw=payload)
         except UNREADABLE:
             raise not_an_answer("JSON that has no embeddings", target, body) from None
 
     def error(self, head: Head, body: bytes, target: Target) -> LLMError:
         """Return the error that an answer with an error status means."""
         return answer_error(head, body, target)
-
-
-def _usage(payload: dict[str, Any]) -> Usage | None:
-    """Return the usage, which the API told of no model so far (seen with gemini-embedding-2)."""
-    tokens = (payload.get("usageMetadata") or {}).get("promptTokenCount")
-    return None if tokens is None else Usage(prompt_tokens=int(tokens), total_tokens=int(tokens))

@@ -8,11 +8,10 @@ from typing import Any
 from ..exceptions import LLMError
 from ..types.embedding import EmbeddingRequest, Vectors
 from ..types.http import Head, HttpRequest
-from ..types.response import Usage
 from ..types.target import Target
 from . import find_dialect
 from .base import EmbedLimits
-from .embeddings import UNREADABLE, input_type_word, read_answer, vector
+from .embeddings import UNREADABLE, input_type_word, prompt_usage, read_answer, vector
 from .errors import not_an_answer
 from .http import json_request
 
@@ -69,15 +68,11 @@ class OllamaEmbeddings:
         payload = read_answer(body, target)
         try:
             vectors = [vector(row) for row in payload["embeddings"]]
-            return Vectors(vectors, str(payload.get("model") or ""), _usage(payload), payload)
+            usage = prompt_usage(payload.get("prompt_eval_count"))
+            return Vectors(vectors, str(payload.get("model") or ""), usage, payload)
         except UNREADABLE:
             raise not_an_answer("JSON that has no embeddings", target, body) from None
 
     def error(self, head: Head, body: bytes, target: Target) -> LLMError:
         """Return the error that an answer with an error status means, as in a chat."""
         return find_dialect("ollama").error(head, body, target)
-
-
-def _usage(payload: dict[str, Any]) -> Usage | None:
-    tokens = payload.get("prompt_eval_count")
-    return None if tokens is None else Usage(prompt_tokens=int(tokens), total_tokens=int(tokens))

@@ -17,7 +17,14 @@ from ..types.http import Head, HttpRequest
 from ..types.response import Usage
 from ..types.target import Target
 from .base import EmbedLimits
-from .embeddings import UNREADABLE, embedding_body, input_type_word, read_answer, vector
+from .embeddings import (
+    UNREADABLE,
+    embedding_body,
+    input_type_word,
+    prompt_usage,
+    read_answer,
+    vector,
+)
 from .errors import answer_error, not_an_answer
 from .http import json_request
 
@@ -60,7 +67,7 @@ class OpenAIEmbeddings:
         try:
             rows = payload["data"]
             # Nobody is known to send them out of order, but they are numbered.
-            rows = sorted(rows, key=lambda row: row.get("index", 0))
+            rows = sorted(rows, key=lambda row: row.get("index") or 0)
             vectors = [_vector(row["embedding"]) for row in rows]
             return Vectors(vectors, str(payload.get("model") or ""), _usage(payload), payload)
         except UNREADABLE:
@@ -86,5 +93,4 @@ def _usage(payload: dict[str, Any]) -> Usage | None:
     if not usage:
         return None
     # Voyage tells only the total; LiteLLM's mock tells a total of 0 (seen 2026-11).
-    tokens = int(usage.get("prompt_tokens") or usage.get("total_tokens") or 0)
-    return Usage(prompt_tokens=tokens, total_tokens=tokens)
+    return prompt_usage(usage.get("prompt_tokens") or usage.get("total_tokens") or 0)

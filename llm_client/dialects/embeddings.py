@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from ..exceptions import ConfigurationError
 from ..types.embedding import EmbeddingRequest
+from ..types.response import Usage
 from ..types.target import Target
 from ..wire.jsontext import parse_json
 from .base import Embeds
 from .errors import describe, not_an_answer, stream_error
+from .events import UNREADABLE, token_count
 from .requests import cannot_say
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "embedding_body",
     "find_embedder",
     "input_type_word",
+    "prompt_usage",
     "read_answer",
     "vector",
 ]
@@ -35,8 +38,6 @@ EMBEDDERS: Final = {
     "openai-responses": _OPENAI,
 }
 """Module and class for each dialect that has embeddings; Anthropic's has none."""
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What reading a value of an unexpected type raises."""
 
 
 def find_embedder(target: Target) -> Embeds:
@@ -103,6 +104,12 @@ def read_answer(body: bytes, target: Target) -> Any:
     if isinstance(payload, dict) and payload.get("error"):
         raise stream_error(payload, target)
     return payload
+
+
+def prompt_usage(tokens: object) -> Usage | None:
+    """Return the usage of an embedding, which has no answer; `None` when it is no number."""
+    count = token_count(tokens)
+    return None if count is None else Usage(prompt_tokens=count, total_tokens=count)
 
 
 def vector(values: Iterable[float]) -> tuple[float, ...]:

@@ -134,10 +134,11 @@ def _build(
     body: bytes,
 ) -> LLMError:
     words = details.words
+    said = details.message[: 2 * BODY_LIMIT]  # what is behind that can only cost time
     kind = (
         QuotaExceededError
         if details.is_used_up
-        else error_kind(words, details.message, status, target, in_band=details.in_band)
+        else error_kind(words, said, status, target, in_band=details.in_band)
     )
     asked = retry_after_seconds(headers)
     wait = details.retry_after if asked is None else asked
@@ -145,7 +146,7 @@ def _build(
     def masked(word: str | None) -> str | None:
         return None if word is None else redact(word, (target.api_key, target.basic_auth))
 
-    message = masked(details.message) or ""
+    message = masked(said) or ""
     is_about_key = status == 401 or re.search(_KEY_WORDS, message, re.IGNORECASE) is not None
     lead = _lead(kind, status, target, is_about_key=is_about_key)
     text = f"{lead} ({status}): {message[:MESSAGE_LIMIT]}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNREADABLE", "EventDecoder", "token_count", "usd"]
 
-UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading a value of an unexpected type raises. Checking each type first would cost more than
 the rest of the reading together, for every token of every answer."""
 _STREAM_STARTS = (b"data:", b"event:", b":")
@@ -107,7 +107,8 @@ class EventDecoder:
         try:
             payload = parse_json(body)
         except ValueError:
-            if body.lstrip().startswith(_STREAM_STARTS):
+            # Blank lines may stand in front; a blank makes the line one that is no field.
+            if body.lstrip(b"\r\n").startswith(_STREAM_STARTS):
                 chunks = self.feed(body)
                 return chunks if self.done else chunks + self.end()
             self._fail(not_an_answer(describe(body), self._target, body), chunks)
@@ -155,6 +156,7 @@ class EventDecoder:
 
     def _finish(self, chunks: list[StreamChunk], raw: object = None) -> None:
         """End the answer: it is whole."""
+        state = self._state()  # it may find what cannot be read: then the answer is not done
         self.done = True
         text, reasoning = self._content.end(), self._reasoning.end()
         if text or reasoning:
@@ -168,7 +170,7 @@ class EventDecoder:
                 model=self._model,
                 response_id=self._response_id,
                 raw=raw,
-                provider_state=self._state(),
+                provider_state=state,
             )
         )
 

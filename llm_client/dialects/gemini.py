@@ -87,7 +87,7 @@ class Gemini:
         """Return the request for the model list, or for its next part."""
         path = f"/models?pageSize={_PAGE_SIZE}"
         if page is not None:
-            path += f"&pageToken={quote(page, safe='')}"
+            path += f"&pageToken={quote(page, safe='', errors='replace')}"
         return json_request("GET", path, target, key_header=_KEY_HEADER)
 
     def decode_models(self, body: bytes, target: Target) -> ModelPage:
@@ -120,8 +120,8 @@ def _resource(model: str) -> str:
     """Return the path of a model: `models/x`, `tunedModels/x`, or a bare name."""
     for kind in ("models", "tunedModels"):
         if model.startswith(f"{kind}/"):
-            return f"{kind}/{quote(model.removeprefix(f'{kind}/'), safe='')}"
-    return f"models/{quote(model, safe='')}"
+            return f"{kind}/{quote(model.removeprefix(f'{kind}/'), safe='', errors='replace')}"
+    return f"models/{quote(model, safe='', errors='replace')}"
 
 
 def _generation_config(request: LLMRequest, model: GeminiModel, name: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
 from ..wire.surrogates import SurrogateJoiner
 from .errors import stream_error
-from .events import EventDecoder
+from .events import EventDecoder, token_count
 
 if TYPE_CHECKING:
     # Most answers are plain text, and its module costs a start-up 1 ms.
@@ -144,7 +144,7 @@ class GeminiDecoder(EventDecoder):
                 StreamChunk(
                     tool_call=ToolCallDelta(
                         self._calls,
-                        call.get("id") or self._made_up_id(),
+                        str(call.get("id") or self._made_up_id()),
                         str(call["name"]),
                         json.dumps(call.get("args") or {}, ensure_ascii=False),
                     ),
@@ -232,7 +232,7 @@ def read_parts(parts: Iterable[Mapping[str, Any]]) -> SaidParts:
 
 def _usage(value: Mapping[str, Any]) -> Usage | None:
     prompt, tools, answer, thoughts, cached, total = (
-        _count(value.get(f"{name}TokenCount"))
+        token_count(value.get(f"{name}TokenCount"))
         for name in ("prompt", "toolUsePrompt", "candidates", "thoughts", "cachedContent", "total")
     )
     # The answer does not count its thoughts, the prompt does count what the cache has of it.
@@ -240,7 +240,3 @@ def _usage(value: Mapping[str, Any]) -> Usage | None:
     if not (asked or answered or total):
         return None
     return Usage(asked, answered, total or asked + answered, cached, reasoning_tokens=thoughts)
-
-
-def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and value >= 0 else None

@@ -12,11 +12,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exceptions import LLMError
+from ..providers.openai_models import openai_model
 from ..types.http import Head, HttpRequest
 from ..types.messages import Message, Tool, ToolCall
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
+from .call_ids import with_call_ids
 from .errors import answer_error
 from .http import json_request
 from .openai_chat_stream import OpenAIChatDecoder
@@ -44,7 +46,12 @@ class OpenAIChat:
             )
         fixed: dict[str, Any] = {
             "model": target.model,
-            "messages": [_encode_message(message, target) for message in request.messages],
+            "messages": [
+                _encode_message(message, target)
+                for message in with_call_ids(
+                    request.messages, quirks.call_ids, target, "openai-chat"
+                )
+            ],
         }
         if request.stream:
             fixed["stream"] = True
@@ -100,7 +107,12 @@ def _check_model(request: LLMRequest, target: Target) -> None:
 
 def _encode_message(message: Message, target: Target) -> dict[str, Any]:
     quirks = target.provider.quirks
-    encoded: dict[str, Any] = {"role": message.role, "content": _encode_content(message, target)}
+    role: str = message.role
+    if role == "developer" and not openai_model(target.model).reasons:
+        # Only OpenAI's reasoning models tell it from `system`; DeepSeek and others answer 400
+        # (pi#1048, theia#15144).
+        role = "system"
+    encoded: dict[str, Any] = {"role": role, "content": _encode_content(message, target)}
     if message.name is not None and message.role != "tool":
         encoded["name"] = message.name
     if message.tool_call_id is not None:

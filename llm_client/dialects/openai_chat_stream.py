@@ -32,7 +32,7 @@ _NEUTRAL = _PLAIN | {"channel", "reasoning", "reasoning_content", "refusal"}
 class OpenAIChatDecoder(EventDecoder):
     """Decodes one answer, streamed or whole."""
 
-    __slots__ = ("_is_whole_answer", "_native", "_think", "_tools")
+    __slots__ = ("_is_refused", "_is_whole_answer", "_native", "_think", "_tools")
 
     lacking = "JSON without `choices`"
 
@@ -42,6 +42,7 @@ class OpenAIChatDecoder(EventDecoder):
         self._native: NativeFields | None = None
         self._is_whole_answer = False
         self._think: ThinkSplitter | None = None
+        self._is_refused = False
         if target.provider.quirks.inline_think:
             from ..wire.think import ThinkSplitter
 
@@ -111,6 +112,7 @@ class OpenAIChatDecoder(EventDecoder):
             if self._native is not None:
                 self._native.take(delta)
             return
+        self._is_refused = self._is_refused or bool(delta.get("refusal"))
         self._take_text(*_read_texts(delta), chunks)
         self._keep_native(delta)
         for fragment in delta.get("tool_calls") or ():
@@ -147,6 +149,9 @@ class OpenAIChatDecoder(EventDecoder):
     def _finish(self, chunks: list[StreamChunk], raw: object = None) -> None:
         if self._think is not None:
             self._say(chunks, *self._think.end())
+        if self._is_refused and self._finish_reason == "stop":
+            # A refusal ends like any answer; the word keeps it from being taken for one.
+            self._finish_reason = "refusal"
         super()._finish(chunks, raw)
 
 

@@ -100,7 +100,7 @@ def _refuse(request: LLMRequest) -> None:
         "schema": request.schema,
         "reasoning_effort": request.reasoning_effort,
     }.items():
-        if value:
+        if value not in (None, ()):
             raise cannot_say(_WHO, field, hint="Ask for a chat instead: `client.generate(…)`.")
 
 

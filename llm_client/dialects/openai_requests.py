@@ -34,12 +34,13 @@ def known_model(request: LLMRequest, target: Target) -> OpenAIModel:
         known = ", ".join(model.efforts)
         raise cannot_say(target.model, "reasoning_effort", effort, f"It takes {known}.")
     for field in ("temperature", "top_p"):
-        if getattr(request, field) is not None and model.thinks(effort):
+        # "Only the default (1) value is supported", answers OpenAI (qwen-code#921).
+        if (value := getattr(request, field)) not in {None, 1} and model.thinks(effort):
             can_stop = "none" in model.efforts
             raise cannot_say(
                 target.model,
                 field,
-                getattr(request, field),
+                value,
                 "It takes none while it thinks: leave it out"
                 + (", or set reasoning_effort to none." if can_stop else "."),
             )

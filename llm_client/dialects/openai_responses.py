@@ -7,7 +7,7 @@ the next request. Refuses what the dialect has no words for: stop sequences, a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import LLMError, ValidationError
@@ -17,6 +17,7 @@ from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
 from . import openai_models_list
+from .call_ids import with_call_ids
 from .errors import answer_error
 from .events import UNREADABLE
 from .http import json_request
@@ -33,6 +34,8 @@ __all__ = ["OpenAIResponses", "OpenAIResponsesDecoder"]
 _WHO = "OpenAI Responses"
 _OURS = frozenset({"input", "model", "stream"})
 """What the configuration cannot change, because the reading of the answer depends on it."""
+_CALL_IDS = ".{1,64}"
+"""What OpenAI takes for `call_id`; a longer one is `string_above_max_length`."""
 _CHAT_HINT = "OpenAI Chat can be told: `--dialect openai-chat`."
 
 
@@ -52,7 +55,9 @@ class OpenAIResponses:
         if model.reasons and "include" not in omits:
             # Populated without being asked only since 2026; older deployments need the word.
             fixed["include"] = ["reasoning.encrypted_content"]
-        instructions, messages = _instructions(request.messages)
+        instructions, messages = _instructions(
+            with_call_ids(request.messages, _CALL_IDS, target, NAME)
+        )
         asked = {
             "instructions": instructions,
             "max_output_tokens": request.max_tokens,
@@ -66,11 +71,11 @@ class OpenAIResponses:
         body = make_body(fixed, asked, request, target, _OURS)
         if "input" not in request.extra_body:
             stored = body.get("store") is not False
-            body["input"] = [
-                item
-                for position, message in enumerate(messages)
-                for item in _items(message, position, target, stored=stored)
-            ]
+            items: list[Mapping[str, Any]] = []
+            for position, message in enumerate(messages):
+                known = _known_items(message, target, stored) if model.takes_reasoning else None
+                items += _items(message, position) if known is None else known
+            body["input"] = items
         return json_request("POST", "/responses", target, body, stream=request.stream)
 
     def decode(self, body: bytes, target: Target) -> list[StreamChunk]:
@@ -103,7 +108,7 @@ def _refuse(request: LLMRequest) -> None:
         raise cannot_say(_WHO, "suffix", hint="Text completion can: `client.completion(…)`.")
 
 
-def _instructions(messages: tuple[Message, ...]) -> tuple[object, tuple[Message, ...]]:
+def _instructions(messages: Sequence[Message]) -> tuple[object, Sequence[Message]]:
     """Return the leading system prompt, where it is text, and the messages behind it."""
     first = messages[0]
     if first.role == "system" and first.content and not isinstance(first.content, tuple):
@@ -111,19 +116,32 @@ def _instructions(messages: tuple[Message, ...]) -> tuple[object, tuple[Message,
     return None, messages
 
 
-def _items(
-    message: Message, position: int, target: Target, *, stored: bool
-) -> list[Mapping[str, Any]]:
-    """Return the input items that a message is.
+def _known_items(
+    message: Message, target: Target, stored: bool
+) -> tuple[Mapping[str, Any], ...] | None:
+    """Return the items of an answer as the provider wrote them, where it may have them back.
 
     Args:
         message: in the conversation.
-        position: of the message.
         target: who is asked.
         stored: whether the provider keeps its answers, so that it knows them by their ids.
     """
+    state = message.provider_state
+    if (
+        state is not None
+        and message.role == "assistant"
+        and state.fits(target.provider.name, NAME)
+        and _says_the_same(state, message)
+        and (stored or _is_self_contained(state.items))
+    ):
+        return state.items
+    return None
+
+
+def _items(message: Message, position: int) -> list[Mapping[str, Any]]:
+    """Return the input items that a message at a position of the conversation is."""
     if message.role == "tool":
-        if message.tool_call_id is None:
+        if not message.tool_call_id:
             raise ValidationError(
                 "A tool message does not say which call it is the result of.",
                 hint="Set its tool_call_id to the id of the call.",
@@ -135,14 +153,6 @@ def _items(
         ]
     if message.role != "assistant":
         return [{"type": "message", "role": message.role, "content": _content(message)}]
-    state = message.provider_state
-    if (
-        state is not None
-        and state.fits(target.provider.name, NAME)
-        and _says_the_same(state, message)
-        and (stored or _is_self_contained(state.items))
-    ):
-        return list(state.items)
     # Reasoning has no place without the id and the encryption that only the provider gives it.
     items: list[Mapping[str, Any]] = []
     if message.content or not message.tool_calls:

@@ -8,7 +8,8 @@ end with `response.completed` or `response.incomplete`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,11 +101,8 @@ class OpenAIResponsesDecoder(EventDecoder):
         if kind == "response.failed":
             self._fail_for(response, chunks)
         elif kind in {"response.completed", "response.incomplete"}:
-            output = response.get("output") or ()
-            if not (self._items or self._said or self._thought or self._calls):
-                self._take_output(output, chunks)
-            elif not self._items:
-                self._items += output
+            if not self._items:
+                self._take_output(response.get("output") or (), chunks, self._told())
             self._take_end(response)
             self._finish(chunks)
 
@@ -121,10 +119,19 @@ class OpenAIResponsesDecoder(EventDecoder):
         error = response.get("error") or {"message": "the answer failed, it does not say why."}
         self._fail(stream_error({"error": error}, self._target), chunks)
 
-    def _take_output(self, output: Iterable[Any], chunks: list[StreamChunk]) -> None:
+    def _take_output(
+        self, output: Iterable[Any], chunks: list[StreamChunk], known: Container[str] = ()
+    ) -> None:
+        """Read items that come all at once; those of known kinds came as deltas before."""
         for index, item in enumerate(output):
             self._items.append(item)
-            self._take_item(index, item, chunks)
+            if item.get("type") not in known:
+                self._take_item(index, item, chunks)
+
+    def _told(self) -> set[str]:
+        """Return the kinds of items of which deltas came."""
+        seen = {"message": self._said, "reasoning": self._thought, "function_call": self._calls}
+        return {kind for kind, items in seen.items() if items}
 
     def _take_item(self, key: object, item: dict[str, Any], chunks: list[StreamChunk]) -> None:
         """Read an item that is whole, unless its deltas told it before."""
@@ -132,13 +139,14 @@ class OpenAIResponsesDecoder(EventDecoder):
             case "message":
                 if key not in self._said:
                     self._say(chunks, text=text_of((item,)))
-                    self._is_refused |= any(part.get("refusal") for part in item["content"])
+                    parts = item.get("content") or ()
+                    self._is_refused |= any(part.get("refusal") for part in parts)
             case "reasoning":
                 if key not in self._thought:
                     parts = item.get("summary") or item.get("content") or ()
                     for index, part in enumerate(parts):
                         self._separate((key, index), chunks)
-                        self._say(chunks, reasoning=part["text"])
+                        self._say(chunks, reasoning=part.get("text") or "")
             case "function_call":
                 call = self._call(key, item, chunks)
                 if not call.has_arguments:
@@ -161,7 +169,7 @@ class OpenAIResponsesDecoder(EventDecoder):
 
         The same place with another id is another call, for servers that number every item 0.
         """
-        id = item.get("call_id") or item.get("id")
+        id = _id(item)
         call = self._calls.get(key)
         if call is not None and call.id is not None and id in {call.id, None}:
             return call
@@ -182,9 +190,11 @@ class OpenAIResponsesDecoder(EventDecoder):
         key = _key(payload)
         self._add_arguments(self._calls.get(key) or self._new_call(key), payload["delta"], chunks)
 
-    def _add_arguments(self, call: _Call, arguments: str | None, chunks: list[StreamChunk]) -> None:
+    def _add_arguments(self, call: _Call, arguments: Any, chunks: list[StreamChunk]) -> None:
         if arguments:
             call.has_arguments = True
+            if not isinstance(arguments, str):
+                arguments = json.dumps(arguments, ensure_ascii=False)
             self._tell(ToolCallDelta(call.position, arguments=arguments), chunks)
 
     def _tell(self, delta: ToolCallDelta, chunks: list[StreamChunk]) -> None:
@@ -257,7 +267,7 @@ def calls_of(items: Iterable[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
     """Return the function calls among items."""
     return tuple(
         ToolCall(
-            item.get("call_id") or item.get("id") or f"call_{position}",
+            _id(item) or f"call_{position}",
             item.get("name") or "",
             item.get("arguments") or "{}",
         )
@@ -265,6 +275,12 @@ def calls_of(items: Iterable[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
             item for item in items if item.get("type") == "function_call"
         )
     )
+
+
+def _id(call: Mapping[str, Any]) -> str | None:
+    """Return the id of a function call, by which its result refers to it."""
+    id = call.get("call_id") or call.get("id")
+    return str(id) if id else None
 
 
 def _is_opaque(item: Mapping[str, Any]) -> bool:

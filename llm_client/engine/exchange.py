@@ -28,7 +28,7 @@ from .effects import Emit, Steps, close, open_, read
 if TYPE_CHECKING:
     from ..types.models import ModelInfo
 
-__all__ = ["Deadline", "as_sent", "choose_model", "exchange", "fetch_models"]
+__all__ = ["Deadline", "as_sent", "ask", "choose_model", "exchange", "fetch_models"]
 
 T = TypeVar("T")
 
@@ -105,6 +105,7 @@ def exchange(
     fold: Fold,
     deadline: Deadline,
     note_output: Callable[[], None],
+    shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     """Send one request and fold its answer, emitting it piece by piece when it streams.
 
@@ -114,6 +115,7 @@ def exchange(
         fold: takes the answer; what it holds when an error leaves is the partial answer.
         deadline: bounds every wait.
         note_output: called before any output is shown.
+        shown: makes the chunks that are folded and shown of those that were decoded.
 
     Raises:
         LLMError: there is no whole answer.
@@ -126,11 +128,11 @@ def exchange(
         body = yield from _and_close(_read_all(deadline, _ERROR_BODY_LIMIT))
         raise dialect.error(_dated(head), body, target)
     if _is_streamed(head, asked):
-        steps = _read_stream(dialect, request, target, fold, deadline, note_output)
+        steps = _read_stream(dialect, request, target, fold, deadline, note_output, shown)
         yield from _and_close(steps)
         return
     body = yield from _and_close(_read_all(deadline))
-    yield from _take(dialect.decode(body, target), request, fold, note_output)
+    yield from _take(dialect.decode(body, target), request, fold, note_output, shown)
 
 
 def as_sent(request: LLMRequest, target: Target) -> LLMRequest:
@@ -152,8 +154,15 @@ def _and_close(steps: Steps[T]) -> Steps[T]:
     return result
 
 
-def choose_model(target: Target, deadline: Deadline) -> Steps[Target]:
+def choose_model(
+    target: Target, deadline: Deadline, rank: Callable[[ModelInfo], int] | None = None
+) -> Steps[Target]:
     """Return a target without a model with the first that its provider lists.
+
+    Args:
+        target: who is asked.
+        deadline: bounds every wait.
+        rank: takes the first of the lowest rank instead.
 
     Raises:
         ModelNotFoundError: it lists none.
@@ -167,7 +176,7 @@ def choose_model(target: Target, deadline: Deadline) -> Steps[Target]:
             hint=f"Fetch one with `{command} MODEL`." if command else "Name one with `-m`.",
             provider=target.provider.name,
         )
-    return replace(target, model=models[0].id)
+    return replace(target, model=(min(models, key=rank) if rank else models[0]).id)
 
 
 def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
@@ -187,8 +196,7 @@ def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
     page: str | None = None
     while page not in asked and len(asked) < _MOST_PAGES:
         asked.add(page)
-        head = yield from _open(dialect.encode_models(target, page), target, deadline)
-        body = yield from _and_close(_read_all(deadline))
+        head, body = yield from ask(dialect.encode_models(target, page), target, deadline)
         if head.status >= 400:
             raise dialect.error(head, body, target)
         found, page = dialect.decode_models(body, target)
@@ -196,6 +204,18 @@ def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
         if page is None:
             break
     return models
+
+
+def ask(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[tuple[Head, bytes]]:
+    """Send a request that is no call; return head and body of the answer, whatever its status.
+
+    Raises:
+        ConnectionError: there is no whole answer.
+    """
+    head = yield from _open(wire, target, deadline)
+    if head.status >= 400:
+        return _dated(head), (yield from _and_close(_read_all(deadline, _ERROR_BODY_LIMIT)))
+    return head, (yield from _and_close(_read_all(deadline)))
 
 
 def _open(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[Head]:
@@ -258,12 +278,13 @@ def _read_stream(
     fold: Fold,
     deadline: Deadline,
     note_output: Callable[[], None],
+    shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     decoder = dialect.decoder(target)
     while not decoder.done:
         data = yield from _read(deadline)
         chunks = decoder.feed(data) if data else decoder.end()
-        yield from _take(chunks, request, fold, note_output)
+        yield from _take(chunks, request, fold, note_output, shown)
         if not data:
             return
     left = deadline.remaining()
@@ -280,9 +301,11 @@ def _take(
     request: LLMRequest,
     fold: Fold,
     note_output: Callable[[], None],
+    shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     """Fold chunks, show them, and raise the error that one of them carries."""
     error: LLMError | None = None
+    chunks = shown(chunks)
     for chunk in chunks:
         if chunk.error is not None:
             error = chunk.error

@@ -15,110 +15,51 @@ output nothing is retried or replaced: the user has seen it, and the error carri
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from ..exceptions import (
     ConnectionError,
     ContentFilterError,
-    InvalidOutputError,
     LLMError,
     RateLimitError,
     StreamInterruptedError,
     TimeoutError,
 )
 from ..policy.retry import may_fall_back, retry_delay, without_refused_field
-from ..types.config import RetrySettings
 from ..types.events import (
     AttemptRecord,
     Event,
     FallingBack,
     Notice,
-    Observer,
     Outcome,
     Retrying,
 )
 from ..types.request import LLMRequest
-from ..types.response import Fold, LLMResponse
+from ..types.response import Fold, LLMResponse, StreamChunk, Usage
 from ..types.target import Target
+from .context import Asked, CallContext, Hooks, Progress
 from .effects import Abandoned, Steps, call, sleep
 from .exchange import Deadline, choose_model, exchange
 
-__all__ = ["CallContext", "Hooks", "run_call"]
+if TYPE_CHECKING:
+    from .structured import Reader
+
+__all__ = [
+    "Asked",
+    "CallContext",
+    "Hooks",
+    "Progress",
+    "booked",
+    "in_time",
+    "retrying",
+    "run_call",
+]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """The steps of the pipeline that consult a store. A step that is `None` does not happen.
-
-    `lookup`, `settle` and `store` keep records: one of them that fails costs its record and a
-    notice to the observer, never the answer. The reservations decide: their errors end the attempt.
-    """
-
-    lookup: Callable[[LLMRequest], LLMResponse | None] | None = None
-    """Look for the answer in the response cache."""
-    reserve_budget: Callable[[LLMRequest, Target], None] | None = None
-    """Reserve what an attempt may cost, or raise `BudgetExceededError`."""
-    reserve_rate: Callable[[LLMRequest, Target], float] | None = None
-    """Take a place in the rate limit; return the seconds to wait for it."""
-    settle: Callable[[AttemptRecord], None] | None = None
-    """Write an attempt into the ledger."""
-    store: Callable[[LLMRequest, LLMResponse], None] | None = None
-    """Keep the answer in the response cache."""
-
-
-def _nothing(_: object) -> None:
-    return None
-
-
-def _chance() -> float:
-    import random  # only where something failed
-
-    return random.random()
-
-
-def _nothing_chosen(position: int, target: Target) -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class CallContext:
-    """Everything a call needs besides its request."""
-
-    call_id: str
-    route: Sequence[Target]
-    """Where to go, in order; at least one. One without a model is asked for its first."""
-    retry: RetrySettings = RetrySettings()
-    deadline: float | None = None
-    """Seconds for the whole call."""
-    observe: Observer = _nothing
-    """Told of everything; what it raises becomes a warning and changes nothing."""
-    settle: Callable[[AttemptRecord], None] = _nothing
-    """Books an attempt in memory; unlike the hook it must not block."""
-    chosen: Callable[[int, Target], None] = _nothing_chosen
-    """Told which model was chosen for the target at a position that named none."""
-    hooks: Hooks = Hooks()
-    clock: Callable[[], float] = time.monotonic
-    wall_clock: Callable[[], float] = time.time
-    chance: Callable[[], float] = _chance
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What has happened to a call so far."""
-
-    started: float
-    deadline: Deadline
-    attempts: int = 0
-    emitted: bool = False
-    position: int = 0
-    first_token: float | None = None
-    fold: Fold = field(default_factory=Fold)
 
 
 def run_call(request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
@@ -134,7 +75,7 @@ def run_call(request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
         hit = yield from _consult("response cache", lambda: lookup(request), context)
         if hit is not None:
             return hit
-    progress = _Progress(started, Deadline(context.deadline, started, context.clock))
+    progress = Progress(started, Deadline(context.deadline, started, context.clock))
     response = yield from _route(request, context, progress)
     if hooks.store is not None:
         store = hooks.store
@@ -159,12 +100,13 @@ def _tell(context: CallContext, event: Event) -> None:
         warnings.warn(f"An observer of llm_client failed: {error!r}", RuntimeWarning, stacklevel=2)
 
 
-def _route(request: LLMRequest, context: CallContext, progress: _Progress) -> Steps[LLMResponse]:
+def _route(request: LLMRequest, context: CallContext, progress: Progress) -> Steps[LLMResponse]:
     last = len(context.route) - 1
     for position, target in enumerate(context.route):
         progress.position = position
         try:
-            return (yield from _retry(request, target, context, progress))
+            attempt = _attempts(request, context, progress)
+            return (yield from retrying(attempt, target, context, progress))
         except LLMError as error:
             if (
                 position == last
@@ -177,19 +119,45 @@ def _route(request: LLMRequest, context: CallContext, progress: _Progress) -> St
     raise AssertionError("a route has at least one target")
 
 
-def _retry(
-    request: LLMRequest, target: Target, context: CallContext, progress: _Progress
-) -> Steps[LLMResponse]:
-    retries = 0
+def _attempts(
+    request: LLMRequest, context: CallContext, progress: Progress
+) -> Callable[[Target], Steps[LLMResponse]]:
+    """Return what makes the attempts at one target."""
+    attempt = partial(_attempt, context=context, progress=progress)
+    if request.schema is None:
+        return partial(attempt, request)
+    from .structured import SchemaAttempts
+
+    def say(text: str) -> None:
+        _tell(context, Notice(text))
+
+    return SchemaAttempts(request, progress, context.schema_retries, attempt, say)
+
+
+def retrying(
+    attempt: Callable[[Target], Steps[T]], target: Target, context: CallContext, progress: Progress
+) -> Steps[T]:
+    """Make attempts at one target until one succeeds; return what it brought.
+
+    Args:
+        attempt: makes one; given the target, whose model is chosen by then.
+        target: who is asked.
+        context: of the call.
+        progress: of the call; told of every attempt and retry.
+
+    Raises:
+        LLMError: the last attempt's, or the deadline's.
+    """
+    retries = progress.retries = 0
     while True:
         if progress.deadline.passed():
             raise progress.deadline.error(progress.attempts)
         try:
             if not target.model:
-                target = yield from _in_time(choose_model(target, progress.deadline), progress)
+                target = yield from in_time(choose_model(target, progress.deadline), progress)
                 context.chosen(progress.position, target)
             progress.attempts += 1
-            return (yield from _attempt(request, target, context, progress, retries))
+            return (yield from attempt(target))
         except LLMError as error:
             relaxed = without_refused_field(error, target)
             if relaxed is not None and not progress.deadline.passed():
@@ -201,6 +169,7 @@ def _retry(
             if progress.deadline.within(delay):
                 raise progress.deadline.error(progress.attempts, error) from error
             retries += 1
+            progress.retries += 1
             _tell(
                 context,
                 Retrying(target.spec, error, retries, context.retry.max_retries, delay),
@@ -208,7 +177,7 @@ def _retry(
         yield from sleep(delay)
 
 
-def _in_time(steps: Steps[T], progress: _Progress) -> Steps[T]:
+def in_time(steps: Steps[T], progress: Progress) -> Steps[T]:
     """Run steps; a wait that was cut short by the deadline of the call says so."""
     try:
         return (yield from steps)
@@ -221,41 +190,71 @@ def _in_time(steps: Steps[T], progress: _Progress) -> Steps[T]:
 def _attempt(
     request: LLMRequest,
     target: Target,
+    read: Reader | None = None,
+    judge: Callable[[LLMResponse], LLMResponse] = lambda response: response,
+    *,
     context: CallContext,
-    progress: _Progress,
-    retries: int,
+    progress: Progress,
 ) -> Steps[LLMResponse]:
-    """Make one attempt and book it, whatever comes of it."""
+    """Make one attempt.
+
+    Args:
+        request: as this target is asked.
+        target: who is asked.
+        read: makes the chunks that are shown of those that were decoded.
+        judge: has the last word about an answer that came whole.
+        context: of the call.
+        progress: of the call.
+    """
+
+    def steps() -> Steps[LLMResponse]:
+        yield from _exchange(request, target, context, progress, read)
+        return judge(_answer(target, context, progress))
+
+    return (yield from booked(steps(), request, target, context, progress))
+
+
+def booked(
+    steps: Steps[T], request: Asked, target: Target, context: CallContext, progress: Progress
+) -> Steps[T]:
+    """Make one attempt, after its reservations, and book it, whatever comes of it."""
     began, wall = context.clock(), context.wall_clock()
     progress.fold = fold = Fold()
     progress.first_token = None
     failure: BaseException | None = None
     try:
         yield from _reserve(request, target, context.hooks, progress.deadline)
-        yield from _exchange(request, target, context, progress)
-        return _answer(request, target, context, progress)
+        return (yield from steps)
     except BaseException as error:
         failure = error
-        if isinstance(error, LLMError) and fold.has_output:
-            error.partial = fold.text
+        if isinstance(error, LLMError):
+            _complete(error, target, fold)
         raise
     finally:
         if not isinstance(failure, GeneratorExit):
-            record = _record(target, context, progress, began, wall, failure, retries)
+            record = _record(target, context, progress, began, wall, failure)
             failure = None  # its traceback knows this frame: a cycle
             yield from _settle(record, context)
+
+
+def _complete(error: LLMError, target: Target, fold: Fold) -> None:
+    """Say in an error who was asked and what had arrived."""
+    error.provider = error.provider or target.provider.name
+    error.model = error.model or fold.model or target.model
+    if fold.has_output:
+        error.partial = fold.text
 
 
 def _record(
     target: Target,
     context: CallContext,
-    progress: _Progress,
+    progress: Progress,
     began: float,
     wall: float,
     failure: BaseException | None,
-    retries: int,
 ) -> AttemptRecord:
     first, fold = progress.first_token, progress.fold
+    fold.usage = _priced(fold.usage, fold.model, target, context)
     return AttemptRecord(
         call_id=context.call_id,
         provider=target.provider.name,
@@ -266,12 +265,12 @@ def _record(
         outcome=_outcome(failure),
         error_type=None if failure is None else type(failure).__name__,
         usage=fold.usage,
-        retry=retries,
+        retry=progress.retries,
         fallback=progress.position,
     )
 
 
-def _reserve(request: LLMRequest, target: Target, hooks: Hooks, deadline: Deadline) -> Steps[None]:
+def _reserve(request: Asked, target: Target, hooks: Hooks, deadline: Deadline) -> Steps[None]:
     if hooks.reserve_budget is not None:
         reserve_budget = hooks.reserve_budget
         yield from call(lambda: reserve_budget(request, target))
@@ -292,7 +291,11 @@ def _reserve(request: LLMRequest, target: Target, hooks: Hooks, deadline: Deadli
 
 
 def _exchange(
-    request: LLMRequest, target: Target, context: CallContext, progress: _Progress
+    request: LLMRequest,
+    target: Target,
+    context: CallContext,
+    progress: Progress,
+    read: Reader | None,
 ) -> Steps[None]:
     fold = progress.fold
 
@@ -302,9 +305,16 @@ def _exchange(
         if request.stream:
             progress.emitted = True
 
-    steps = exchange(request, target, fold, progress.deadline, note_output)
+    def shown(chunks: list[StreamChunk]) -> list[StreamChunk]:
+        chunks = chunks if read is None else read(chunks)
+        if chunks and (last := chunks[-1]).is_done:
+            usage = _priced(last.usage, last.model or fold.model, target, context)
+            chunks[-1] = replace(last, usage=usage)
+        return chunks
+
+    steps = exchange(request, target, fold, progress.deadline, note_output, shown)
     try:
-        yield from _in_time(steps, progress)
+        yield from in_time(steps, progress)
     except ConnectionError as error:
         if isinstance(error, TimeoutError) or not fold.has_output:
             raise
@@ -313,10 +323,22 @@ def _exchange(
         ) from None
 
 
-def _answer(
-    request: LLMRequest, target: Target, context: CallContext, progress: _Progress
-) -> LLMResponse:
+def _priced(usage: Usage | None, model: str, target: Target, context: CallContext) -> Usage | None:
+    """Return usage with what it cost, where that is known and the provider did not say it."""
+    if usage is None or usage.estimated_cost is not None or context.price is None:
+        return usage
+    try:
+        cost = context.price(target, model or target.model, usage)
+    except Exception as error:
+        # Whatever is wrong with a price, the answer is there.
+        _tell(context, Notice(f"The price is not known: {error}"))
+        return usage
+    return usage if cost is None else replace(usage, estimated_cost=cost)
+
+
+def _answer(target: Target, context: CallContext, progress: Progress) -> LLMResponse:
     fold = progress.fold
+    fold.usage = _priced(fold.usage, fold.model, target, context)
     ended = context.clock()
     response = fold.response(
         provider=target.provider.name,
@@ -335,25 +357,7 @@ def _answer(
     )
     if response.finish_reason == "content_filter":
         raise ContentFilterError(f"{target.provider.name} withheld the rest of the answer.")
-    if request.schema is not None and not response.tool_calls:
-        response = replace(response, parsed=_parse(response))
     return response
-
-
-def _parse(response: LLMResponse) -> object:
-    import json
-
-    try:
-        return json.loads(response.content)
-    except ValueError as error:
-        reason = (
-            "it was cut off at the token limit"
-            if response.finish_reason == "length"
-            else str(error)
-        )
-        raise InvalidOutputError(
-            f"The answer should follow a JSON schema but is no JSON: {reason}."
-        ) from None
 
 
 def _settle(record: AttemptRecord, context: CallContext) -> Steps[None]:

@@ -64,11 +64,11 @@ class Session:
                 if usage.estimated_cost is not None:
                     self._cost = (self._cost or 0.0) + usage.estimated_cost
 
-    def answered(self, response: LLMResponse) -> None:
-        """Book the answer of a call."""
+    def answered(self, response: LLMResponse | None = None) -> None:
+        """Book the answer of a call; `None` when it was no text (embeddings)."""
         with self._lock:
             self._answers += 1
-            self._last = response
+            self._last = response or self._last
 
     @property
     def last_response(self) -> LLMResponse | None:

@@ -6,6 +6,7 @@ content: the engine never asks once something was shown to the user.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from ..exceptions import (
@@ -28,6 +29,9 @@ JITTER = 0.25
 """The share of a delay that is random, so that many clients do not come back at once."""
 LONGEST_REQUESTED_DELAY = 120.0
 """Seconds. A provider that asks for more has failed for now: a fallback can act."""
+
+_OPTIONAL_FIELDS = ("store", "include", "reasoning.summary")
+_UNKNOWN_WORDS = "(?:extra|unexpected|unknown|unrecognized|unsupported)"
 
 
 def retry_delay(
@@ -62,18 +66,36 @@ def _is_passing(error: LLMError) -> bool:
 
 
 def without_refused_field(error: LLMError, target: Target) -> Target | None:
-    """Return the target with `stream_options` left out, when that is what it refused.
+    """Return the target with an optional field left out, when that is what it refused.
 
-    Mistral answers 422 to it, Azure and older servers 400 (WIRE.md §11.18).
+    Mistral answers 422 to `stream_options`, Azure and older servers 400 (WIRE.md §11.18). Of
+    Responses, transformers serve refuses `store`, OpenAI the summary of reasoning to organisations
+    that are not verified.
     """
-    if not isinstance(error, ValidationError) or not target.provider.quirks.stream_options:
+    if not isinstance(error, ValidationError):
         return None
-    if "stream_options" not in f"{error.message} {error.param} {error.body}":
+    quirks = target.provider.quirks
+    if quirks.stream_options and "stream_options" in f"{error.message} {error.param} {error.body}":
+        quirks = replace(quirks, stream_options=False)
+    elif target.provider.dialect == "openai-responses" and (field := _refused_field(error, target)):
+        quirks = replace(quirks, omits=(*quirks.omits, field))
+    elif (field := quirks.embed_base64_field) and field in f"{error.message} {error.param}":
+        quirks = replace(quirks, embed_base64_field="")
+    else:
         return None
-    provider = target.provider
-    return replace(
-        target, provider=replace(provider, quirks=replace(provider.quirks, stream_options=False))
-    )
+    return replace(target, provider=replace(target.provider, quirks=quirks))
+
+
+def _refused_field(error: ValidationError, target: Target) -> str | None:
+    """Return the optional field of OpenAI Responses that an error is about."""
+    param = (error.param or "").removeprefix("body.")
+    for field in _OPTIONAL_FIELDS:
+        named = rf"{_UNKNOWN_WORDS}.{{0,80}}\b{re.escape(field)}\b"
+        if field not in target.provider.quirks.omits and (
+            param == field or re.search(named, error.message, re.IGNORECASE | re.DOTALL)
+        ):
+            return field
+    return None
 
 
 def may_fall_back(error: LLMError) -> bool:

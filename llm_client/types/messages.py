@@ -98,7 +98,11 @@ class Message:
                 f"{self.role!r} is not a role.", hint=f"Use one of {', '.join(sorted(ROLES))}."
             )
         content: object = self.content
-        if not isinstance(content, str | LongText | tuple):
+        if isinstance(content, tuple):
+            is_read = all(hasattr(part, "kind") for part in content)
+        else:
+            is_read = isinstance(content, str | LongText)
+        if not is_read:
             from .message_forms import read_content
 
             # What a dictionary may hold, a message made in code may too: None, a list, a part.

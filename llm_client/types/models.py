@@ -32,7 +32,8 @@ class ModelInfo:
     """Unix time, seconds."""
     owned_by: str | None = None
     context_length: int | None = None
-    """Tokens of prompt and answer together."""
+    """Tokens of prompt and answer together; where the provider does not say, as the price list has
+    it."""
     description: str | None = None
     max_output_tokens: int | None = None
     """The most tokens of one answer."""

@@ -167,7 +167,7 @@ def _request_fields(prompt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known_fields(value: Mapping[str, Any], *, besides: tuple[str, ...] = ()) -> dict[str, Any]:
-    known = ({f.name for f in fields(LLMRequest)} | {"system"}).difference(besides)
+    known = ({f.name for f in fields(LLMRequest)} | {"system"}).difference(besides, {"schema_type"})
     if unknown := sorted(set(value) - known):
         from difflib import get_close_matches
 
@@ -182,6 +182,8 @@ def _known_fields(value: Mapping[str, Any], *, besides: tuple[str, ...] = ()) ->
 
 def _normal(values: dict[str, Any]) -> dict[str, Any]:
     normal = dict(values)
+    if "schema" in normal:
+        normal["schema_type"] = None  # it belongs to the schema that was there before
     if "stop" in normal:
         stop = normal["stop"]
         normal["stop"] = (stop,) if isinstance(stop, str) else _tuple("stop", stop)

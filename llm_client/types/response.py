@@ -39,6 +39,10 @@ class Usage:
     """USD as far as known; `None` means unknown or local, never free."""
     estimated: bool = False
     """True when the provider reported nothing and the figures are a guess."""
+    billed_prompt_tokens: int | None = None
+    """What is paid for of the prompt; `None`: all of it. Cohere adds to it, at its own cost."""
+    billed_completion_tokens: int | None = None
+    """What is paid for of the answer; `None`: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,9 @@ class Quirks:
     """Field of an assistant message in which its thinking must be sent back; empty: not at all."""
     cache_control: bool = False
     """Whether OpenAI Chat's content parts may carry Anthropic's `cache_control`."""
+    call_ids: str = ""
+    """Regular expression for the ids of tool calls that OpenAI Chat may carry; others, which come
+    from other providers, are replaced. Empty: any."""
     required_tool_choice: bool = True
     """Whether `tool_choice` may be `required` or name a tool."""
     schema: str = "native"

@@ -366,8 +366,9 @@ def test_event_that_cannot_be_read_is_an_error(bad: bytes) -> None:
         event("something-new", delta={}),
         b": comment\n\n",
         event("message-start"),
+        event("citation-start", index=0),
     ],
-    ids=["debug", "bare start", "unknown", "comment", "second start"],
+    ids=["debug", "bare start", "unknown", "comment", "second start", "bare citation"],
 )
 def test_event_that_says_nothing_is_passed_over(harmless: bytes) -> None:
     assert read(START, harmless, text("Hi"), ending()).text == "Hi"

@@ -120,6 +120,15 @@ def test_unusual_stream_decoded_gives_its_text(parts: list[bytes], text: str) ->
 
 
 @pytest.mark.parametrize(
+    ("finish", "reason"), [("stop", "refusal"), ("content_filter", "content_filter")]
+)
+def test_refusal_is_told_from_an_answer(finish: str, reason: str) -> None:
+    value = decode(delta(refusal="No."), delta(finish), DONE)
+
+    assert (value.text, value.finish) == ("No.", reason)
+
+
+@pytest.mark.parametrize(
     ("content", "text", "reasoning"),
     [
         ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "ab", ""),

@@ -110,6 +110,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "tools": ("Hi", {"tools": [TOOL]}, "tools"),
     "tool_choice": ("Hi", {"tool_choice": "auto"}, "tool_choice"),
     "schema": ("Hi", {"schema": {"type": "object"}}, "schema"),
+    "empty schema": ("Hi", {"schema": {}}, "schema"),
+    "empty tool_choice": ("Hi", {"tool_choice": ""}, "tool_choice"),
     "reasoning_effort": ("Hi", {"reasoning_effort": "none"}, "reasoning_effort"),
 }
 

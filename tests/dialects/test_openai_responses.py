@@ -307,6 +307,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "audio": (Message("user", (Audio(b"RIFF0000WAVE"),)), {}, "content"),
     "image of an assistant": ([ASK, Message("assistant", (Image(PNG),)), ASK], {}, "content"),
     "result of no call": ([ASK, Message("tool", "rain")], {}, "tool_call_id"),
+    "result of an empty id": ([ASK, Message("tool", "x", tool_call_id="")], {}, "tool_call_id"),
 }
 
 
@@ -345,6 +346,22 @@ def test_every_field_of_a_request_is_said_or_refused() -> None:
     assert {field.name for field in fields(LLMRequest)} == {*said, "stop", "seed", "suffix"}
     every = {name for body in GOLDEN.values() for name in body}
     assert {name for name in said.values() if name is not None} <= every
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "chatgpt-4o-latest", "gpt-5-chat-latest"])
+def test_state_is_left_out_for_a_model_that_takes_no_reasoning(model: str) -> None:
+    body = sent([ASK, thought(*STATE), *RESULTS], {}, replace(PLAIN, model=model))
+    assert body["input"] == GOLDEN["state of another provider"]["input"]
+
+
+def test_state_beside_what_is_no_answer_is_left_out() -> None:
+    stray = replace(ASK, provider_state=ProviderState("openai", "openai-responses", (REASONING,)))
+    stray = replace(stray, content="")
+    assert sent([stray, ASK], {}, THINKER)["input"][0] == {
+        "type": "message",
+        "role": "user",
+        "content": "",
+    }
 
 
 @pytest.mark.parametrize("content", [["Looking."], 3], ids=str)

@@ -15,7 +15,6 @@ from llm_client.exceptions import (
     BudgetExceededError,
     ConfigurationError,
     ConnectionError,
-    InvalidOutputError,
     LLMError,
     LLMServiceError,
     ModelNotFoundError,
@@ -79,7 +78,7 @@ def test_deadline_bounds_every_wait_of_a_request() -> None:
 
 
 def test_no_deadline_leaves_the_waits_of_the_target() -> None:
-    played = play_sync(scenario(whole("Hello")))
+    played = play_sync(scenario(sse("Hello"), stream=True))
 
     assert played.requests[0].timeouts == Timeouts()
     assert "Read(None)" in played.trace
@@ -311,43 +310,6 @@ def test_refused_connection_says_how_to_start_the_server(goal: Target, hint: str
         run(Refused(), route=[goal])
 
     assert caught.value.hint == hint
-
-
-SCHEMA = replace(HELLO, schema={"type": "object"})
-
-
-def test_answer_to_a_schema_is_parsed() -> None:
-    _, response = run(whole('{"ok": true}'), request=SCHEMA)
-
-    assert response.parsed == {"ok": True}
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (whole("Sure! Here it is"), "Expecting value"),
-        (whole('{"ok": tr', "length"), "cut off at the token limit"),
-    ],
-    ids=["prose", "cut-off"],
-)
-def test_answer_that_is_no_json_is_invalid_output(answer: Answer, reason: str) -> None:
-    with pytest.raises(InvalidOutputError, match=reason) as caught:
-        run(answer, request=SCHEMA)
-
-    assert caught.value.partial
-
-
-def test_tool_call_instead_of_an_answer_to_a_schema_is_not_parsed() -> None:
-    call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}}
-    message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    body = json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
-
-    _, response = run(
-        Answer((body.encode(),), headers=(("content-type", "application/json"),)), request=SCHEMA
-    )
-
-    assert response.parsed is None
-    assert response.tool_calls[0].name == "f"
 
 
 def test_record_has_latency_usage_and_the_first_token() -> None:

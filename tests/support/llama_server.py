@@ -27,6 +27,7 @@ def running_llama_server(
     parallel: int = 2,
     ctx: int = 4096,
     model: Path | None = None,
+    embeddings: bool = False,
 ) -> Iterator[str]:
     """Serve a model; yield the base URL without a path, like `http://127.0.0.1:40123`.
 
@@ -36,6 +37,7 @@ def running_llama_server(
         parallel: slots, each with a context of its own.
         ctx: context of all slots together, in tokens.
         model: a GGUF file; `None` is the demo model.
+        embeddings: serve embeddings too, a mean over each text.
     """
     from llm_client.runtimes.demo_model import ensure_demo_model
 
@@ -46,6 +48,7 @@ def running_llama_server(
             "alias": alias,
             "parallel": parallel,
             "ctx": ctx,
+            "embeddings": embeddings,
         }
         process = subprocess.Popen(
             [sys.executable, __file__, json.dumps(options)],
@@ -84,6 +87,9 @@ def _serve(options: dict[str, Any]) -> None:
     params.n_parallel = options["parallel"]
     params.api_keys = [options["api_key"]] if options["api_key"] else []
     params.endpoint_slots = True
+    if options["embeddings"]:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     params.verbosity = -1
     params.warmup = False
     params.ui = False

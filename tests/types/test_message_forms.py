@@ -95,6 +95,8 @@ def test_part_of_another_client_is_read(part: Any, read: Part) -> None:
 def test_content_made_in_code_is_read_like_a_dictionary() -> None:
     assert Message("user", Image(PNG)).content == (Image(PNG),)  # type: ignore[arg-type]
     assert Message("user", [Text("a"), "b"]).content == "ab"  # type: ignore[arg-type]
+    assert Message("user", ("a", Image(PNG))).content == (Text("a"), Image(PNG))  # type: ignore[arg-type]
+    assert Message("user", (Text("a"), Text("b"))).content == (Text("a"), Text("b"))
     assert Message("assistant", None).content == ""  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from llm_client.types.messages import Message, Tool, ToolCall
 from llm_client.types.request import LLMRequest, RequestOptions
 
 USER = Message("user", "hi")
-CALL_OPTIONS = {"model", "timeout", "deadline", "max_retries"}
+CALL_OPTIONS = {"model", "timeout", "deadline", "max_retries", "schema_retries"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,8 @@ def test_prompt_given_is_not_changed() -> None:
 
 
 def test_options_are_the_fields_of_a_request_and_of_a_call() -> None:
-    of_request = {f.name for f in fields(LLMRequest)} - {"messages", "stream"} | {"system"}
+    of_request = {f.name for f in fields(LLMRequest)} | {"system"}
+    of_request -= {"messages", "schema_type", "stream"}
     assert RequestOptions.__annotations__.keys() == of_request | CALL_OPTIONS
     for name in of_request:
         LLMRequest.build("hi", stream=False, **{name: None})
@@ -145,8 +146,17 @@ def test_conversation_that_ends_with_an_empty_result_is_not_empty() -> None:
         ({"stop": ["a", 3]}, "stop ['a', 3] is not a text or texts."),
         ({"tools": 3}, "tools 3 is not a list."),
         ({"tools": {"name": "f"}}, "tools {'name': 'f'} is not a list."),
-        ({"tools": ["f"]}, "A tool is a Tool or a dictionary, not str."),
-        ({"schema": "object"}, "schema 'object' is not a dictionary."),
+        ({"tools": ["f"]}, "A tool is a Tool, a dictionary or a function, not str."),
+        (
+            {"schema": "object"},
+            "schema 'object' is not a JSON schema, a dataclass, a TypedDict or a pydantic model.",
+        ),
+        (
+            {"reasoning_effort": "huge"},
+            "reasoning_effort 'huge' is not known.",
+        ),
+        ({"suffix": 3}, "suffix 3 is not a text."),
+        ({"schema_type": int}, "A request has no field 'schema_type'."),
         ({"extra_body": [1]}, "extra_body [1] is not a dictionary."),
         ({"temprature": 1}, "A request has no field 'temprature'."),
         ({"messages": [USER]}, "A request has no field 'messages'."),
@@ -184,6 +194,29 @@ def test_prompt_that_is_wrong_says_what_is(prompt: Any, error: str, hint: str) -
         LLMRequest.build(prompt, stream=False)
     assert caught.value.message == error
     assert (caught.value.hint or "").startswith(hint)
+
+
+@dataclass
+class Point:
+    x: int
+
+
+@pytest.mark.parametrize("prompt", ["hi", {"messages": "hi"}, LLMRequest((USER,))], ids=type)
+def test_schema_that_is_a_type_is_its_schema_and_is_remembered(prompt: Any) -> None:
+    request = LLMRequest.build(prompt, stream=False, schema=Point)
+
+    assert request.schema is not None
+    assert request.schema["properties"] == {"x": {"type": "integer"}}
+    assert request.schema_type is Point
+
+
+def test_schema_in_place_of_a_type_forgets_the_type() -> None:
+    request = LLMRequest((USER,), schema=Point)  # type: ignore[arg-type]
+
+    other = LLMRequest.build(request, stream=False, schema={"type": "object"})
+
+    assert other.schema_type is None
+    assert LLMRequest.build(request, stream=False, seed=1).schema_type is Point
 
 
 @pytest.mark.parametrize("stop", ["", ["end", ""]], ids=["text", "texts"])

@@ -13,14 +13,13 @@ from time import monotonic
 from llm_client.engine.transport.http1 import FramingError, ResponseReader
 from llm_client.engine.transport.outgoing import Waits
 
-__all__ = ["Incoming", "failing_as_httpx", "is_lost"]
+__all__ = ["Incoming", "Patience", "failing_as_httpx", "is_lost"]
 
 
-class Incoming:
-    """Progress of one answer. A driver asks `patience`, receives, and hands the bytes to `take`."""
+class Patience:
+    """How long the next bytes of one answer may take, in the order of the waits."""
 
-    def __init__(self, method: str, waits: Waits) -> None:
-        self.reader = ResponseReader(request_method=method)
+    def __init__(self, waits: Waits) -> None:
         self._waits = waits
         self._deadline: float | None = None
         self._patience = waits.silence
@@ -55,6 +54,19 @@ class Incoming:
             raise TimeoutError
         return remaining
 
+    def body_came(self) -> None:
+        """End the wait for the first byte: from here on the gaps count."""
+        self._deadline = None
+        self._patience = self._waits.silence
+
+
+class Incoming(Patience):
+    """Progress of one answer. A driver asks `patience`, receives, and hands the bytes to `take`."""
+
+    def __init__(self, method: str, waits: Waits) -> None:
+        super().__init__(waits)
+        self.reader = ResponseReader(request_method=method)
+
     def take(self, data: bytes) -> bytes:
         """Read what one receive brought, `b""` being the peer's end; return the body's bytes.
 
@@ -66,8 +78,7 @@ class Incoming:
             return b""
         body = self.reader.feed(data)
         if body:
-            self._deadline = None
-            self._patience = self._waits.silence
+            self.body_came()
         return body
 
 

@@ -67,6 +67,18 @@ class Waits(NamedTuple):
         silence = timeouts.silence
         return cls(timeouts.connect, silence, timeouts.first_byte, silence, ends)
 
+    @classmethod
+    def of_extension(cls, timeout: Mapping[str, float | None]) -> Waits:
+        """Read httpx's `timeout` extension, which here may have `first_byte` and `ends` as well."""
+        silence = timeout.get("read")
+        return cls(
+            connect=timeout.get("connect"),
+            write=timeout.get("write"),
+            first_byte=timeout.get("first_byte", silence),
+            silence=silence,
+            ends=timeout.get("ends"),
+        )
+
     def within(self, seconds: float | None) -> float | None:
         """Return `seconds`, or what is left of the call when that is less; `None` is no bound.
 
@@ -141,7 +153,7 @@ class Outgoing(NamedTuple):
             # The whole body is at hand: a length is plainer than chunks.
             headers = [field for field in headers if field[0].lower() != b"transfer-encoding"]
             headers.append((b"Content-Length", b"%d" % len(body)))
-        waits = _waits(request.extensions.get("timeout", {}))
+        waits = Waits.of_extension(request.extensions.get("timeout", {}))
         return cls._framed(_taken_apart(request.url), request.method, headers, body, waits)
 
     @classmethod
@@ -246,18 +258,6 @@ def _basic_authorization(url: str) -> list[tuple[str, str]]:
         return []
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return [("Authorization", "Basic " + b64encode(pair.encode()).decode("ascii"))]
-
-
-def _waits(timeout: Mapping[str, float | None]) -> Waits:
-    """Read httpx's `timeout` extension, which here may have `first_byte` and `ends` as well."""
-    silence = timeout.get("read")
-    return Waits(
-        connect=timeout.get("connect"),
-        write=timeout.get("write"),
-        first_byte=timeout.get("first_byte", silence),
-        silence=silence,
-        ends=timeout.get("ends"),
-    )
 
 
 def response_of(

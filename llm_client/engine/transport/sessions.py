@@ -29,6 +29,10 @@ RUNTIMES: dict[str, tuple[str, str]] = {
         "llm_client.runtimes.gguf:GGUFTransport",
         "llm_client.runtimes.gguf:AsyncGGUFTransport",
     ),
+    "mlx": (
+        "llm_client.runtimes.mlx:MLXTransport",
+        "llm_client.runtimes.mlx:AsyncMLXTransport",
+    ),
 }
 """In-process models by URL scheme: the httpx transport that runs them, sync and async."""
 

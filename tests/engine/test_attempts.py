@@ -1,0 +1,115 @@
+"""What every attempt says of itself: what it cost, and who was asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from llm_client.engine.pipeline import Hooks
+from llm_client.exceptions import (
+    AuthenticationError,
+    LLMError,
+    LLMServiceError,
+    StreamInterruptedError,
+)
+from llm_client.types.config import RetrySettings
+from llm_client.types.request import LLMRequest
+from llm_client.types.response import StreamChunk, Usage
+from llm_client.types.target import Target
+
+from .scenarios import Answer, Cut, event, sse, whole
+from .test_structured import USER, notices, play, refusal
+
+PLAIN = LLMRequest((USER,))
+
+
+def price(target: Target, model: str, usage: Usage) -> float | None:
+    return usage.total_tokens / 1000 if model == "m" else None
+
+
+def test_usage_without_a_cost_is_priced_in_the_answer_and_in_the_books() -> None:
+    settled: list[Any] = []
+    played = play(sse("a"), request=PLAIN, price=price, hooks=Hooks(settle=settled.append))
+
+    assert played.response is not None
+    assert played.response.cost == played.records[0].usage.estimated_cost == 0.005  # type: ignore[union-attr]
+    assert settled == played.records
+
+
+def test_last_chunk_of_a_stream_has_the_cost() -> None:
+    played = play(sse("a"), request=replace(PLAIN, stream=True), price=price)
+
+    costs = [chunk.usage.estimated_cost for chunk in played.chunks if chunk.usage is not None]
+    assert costs[-1] == 0.005
+
+
+def test_usage_of_an_answer_that_was_cut_is_priced_too() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    begun = event({"model": "m", "choices": [{"delta": {"content": "a"}}], "usage": usage})
+    played = play(Answer((begun,)), request=replace(PLAIN, stream=True), price=price)
+
+    assert isinstance(played.error, StreamInterruptedError)
+    assert played.records[0].usage is not None
+    assert played.records[0].usage.estimated_cost == 0.005
+
+
+def test_cost_that_the_provider_says_is_kept() -> None:
+    body = json.loads(whole("a").pieces[0])  # type: ignore[arg-type]
+    body["usage"] = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "cost": 7.5}
+    answer = Answer((json.dumps(body).encode(),), headers=whole("a").headers)
+
+    played = play(answer, request=PLAIN, price=price)
+
+    assert played.response is not None
+    assert played.response.cost == 7.5
+
+
+@pytest.mark.parametrize("known", [None, lambda *_: None], ids=["no prices", "no price"])
+def test_cost_that_is_not_known_is_none(known: Any) -> None:
+    played = play(sse("a"), request=PLAIN, price=known)
+
+    assert played.response is not None
+    assert played.response.tokens.total_tokens == 5
+    assert played.response.cost is None
+
+
+def test_price_that_fails_costs_a_notice_and_not_the_answer() -> None:
+    def fail(*_: object) -> float:
+        raise OSError("no such file")
+
+    played = play(sse("a"), request=PLAIN, price=fail)
+
+    assert played.response is not None
+    assert played.response.cost is None
+    assert set(notices(played)) == {"The price is not known: no such file"}
+
+
+@pytest.mark.parametrize(
+    ("opening", "kind"),
+    [
+        (
+            Answer((event({"choices": [{"delta": {"content": "a"}}]}), Cut())),
+            StreamInterruptedError,
+        ),
+        (refusal("no", 401), AuthenticationError),
+        (Answer((b"<html>",), 502), LLMServiceError),
+    ],
+    ids=["cut", "key", "server"],
+)
+def test_every_error_of_an_attempt_says_who_was_asked(opening: Answer, kind: type) -> None:
+    played = play(opening, request=replace(PLAIN, stream=True), retry=RetrySettings(max_retries=0))
+
+    assert type(played.error) is kind
+    assert isinstance(played.error, LLMError)
+    assert (played.error.provider, played.error.model) == ("p0", "m")
+
+
+def test_chunks_that_are_shown_are_those_that_were_decoded() -> None:
+    played = play(sse("a", "b"), request=replace(PLAIN, stream=True))
+
+    assert played.deltas == ("a", "b")
+    assert isinstance(played.chunks[-1], StreamChunk)
+    assert played.chunks[-1].is_done
