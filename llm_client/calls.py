@@ -31,6 +31,7 @@ from .policy.route import (
     split_model,
     target_for_fallback,
     with_dialect,
+    with_timeout,
 )
 from .price_list import cost, with_windows
 from .storage.config import load_settings
@@ -163,7 +164,7 @@ class Calls:
         if extra["model"] is not None:
             route[0] = self._other_model(extra["model"])
         if extra["timeout"] is not None:
-            route = [_with_timeout(target, extra["timeout"]) for target in route]
+            route = [with_timeout(target, extra["timeout"]) for target in route]
         return route
 
     def _run(self, request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
@@ -389,14 +390,3 @@ def _over(under: LLMConfig, over: LLMConfig) -> LLMConfig:
         if (value := getattr(over, name)) != getattr(blank, name)
     }
     return replace(under, **said)
-
-
-def _with_timeout(target: Target, seconds: float) -> Target:
-    waits = replace(
-        target.timeouts,
-        connect=min(seconds, target.timeouts.connect or seconds),
-        first_byte=seconds,
-        whole=seconds,
-        silence=seconds,
-    )
-    return replace(target, timeouts=waits)

@@ -39,6 +39,7 @@ __all__ = [
     "split_model",
     "target_for_fallback",
     "with_dialect",
+    "with_timeout",
 ]
 
 COMPATIBLE = "openai-compatible"
@@ -271,6 +272,18 @@ def _from_profile(profile: Profile) -> LLMConfig:
         max_tokens=profile.max_tokens,
         system=profile.system,
     )
+
+
+def with_timeout(target: Target, seconds: float) -> Target:
+    """Return a target whose every wait is bounded by so many seconds."""
+    waits = replace(
+        target.timeouts,
+        connect=min(seconds, target.timeouts.connect or seconds),
+        first_byte=seconds,
+        whole=seconds,
+        silence=seconds,
+    )
+    return replace(target, timeouts=waits)
 
 
 def _timeouts(provider: ProviderSpec, timeout: float | None) -> Timeouts:
