@@ -87,8 +87,7 @@ def _part(data: bytes, media_type: str, name: str) -> Part:
     if text is not None and (not kind or kind.startswith("text/")):
         return Text(f"{name}\n\n{text}" if name else text)
     raise ValidationError(
-        f"What {shown} holds is no image, PDF, audio or text"
-        + (f", but {kind}." if kind else "."),
+        f"What {shown} holds is no image, PDF, audio or text" + (f", but {kind}." if kind else "."),
         hint="Say what it is, if a model can take it: `media_type='image/png'`.",
         param="content",
     )

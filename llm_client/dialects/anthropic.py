@@ -19,7 +19,7 @@ from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
 from ..wire.jsontext import parse_json
-from .anthropic_messages import Turn, content_of, encode_conversation
+from .anthropic_messages import THINKING, Turn, content_of, encode_conversation
 from .anthropic_stream import AnthropicDecoder
 from .errors import answer_error, describe, not_an_answer, stream_error
 from .http import json_request
@@ -76,7 +76,9 @@ class Anthropic:
         limit, thinking = _thinking(request, target, model)
         _check_sampling(request, target, model, thinks=_is_on(thinking))
         system, turns = encode_conversation(request.messages, target, model)
-        _check_prefill(turns, target, model)
+        _check_end(turns, target, model)
+        if thinking is not None and thinking["type"] == "enabled" and model.sampling != "any":
+            _check_thought(turns, request, target)
         fixed: dict[str, Any] = {
             "model": target.model,
             "max_tokens": limit,
@@ -245,13 +247,34 @@ def _check_sampling(
             raise cannot_say(target.spec, name, value, "Leave it out while the model thinks.")
 
 
-def _check_prefill(turns: list[Turn], target: Target, model: AnthropicModel) -> None:
+def _check_end(turns: list[Turn], target: Target, model: AnthropicModel) -> None:
     """Refuse the beginning of an answer; a paused turn of the provider's tools is none."""
-    side, blocks = turns[-1] if turns else ("", [])
+    if not turns:
+        raise ValidationError(
+            f"{target.spec} answers messages, and there is nothing but a system prompt.",
+            hint="Ask in a user message.",
+            param="messages",
+        )
+    side, blocks = turns[-1]
     begun = side == "assistant" and all(block["type"] in _SPOKEN for block in blocks)
     if begun and not model.prefill:
         hint = "End with a user message: this model does not go on with a begun answer."
         raise cannot_say(target.spec, "messages", "an assistant message at the end", hint)
+
+
+def _check_thought(turns: list[Turn], request: LLMRequest, target: Target) -> None:
+    """Refuse to think on in an answer that did not begin with thinking of its own.
+
+    Models with a budget answer 400: an answer that goes on behind the results of tools, or that is
+    begun, "must start with a thinking block" (opencode#3077). Such an answer is from another
+    provider, or was begun without thinking.
+    """
+    side, blocks = turns[-1]
+    if side == "user" and all(block["type"] == "tool_result" for block in blocks):
+        side, blocks = turns[-2] if len(turns) > 1 else ("", [])
+    if side == "assistant" and blocks[0]["type"] not in THINKING:
+        hint = "Leave it out until the next user message: the answer began without its thinking."
+        raise cannot_say(target.spec, "reasoning_effort", request.reasoning_effort, hint)
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -14,15 +14,14 @@ from ..exceptions import ValidationError
 from ..providers.anthropic_models import AnthropicModel, anthropic_model
 from ..types.messages import Message, ToolCall
 from ..types.target import Target
-from ..wire.jsontext import parse_json
 from .anthropic_stream import DIALECT
 from .call_ids import with_call_ids
-from .requests import cannot_say
+from .requests import call_arguments, cannot_say
 
 if TYPE_CHECKING:
     from ..types.content import Document, Image, Part
 
-__all__ = ["Turn", "encode_conversation"]
+__all__ = ["THINKING", "Turn", "content_of", "encode_conversation"]
 
 Block = dict[str, Any]
 Turn = tuple[str, list[Block]]
@@ -35,7 +34,7 @@ _CALL_IDS = "[A-Za-z0-9_-]+"
 _MARKS = 4
 """Breakpoints of the cache that one request may have. The first pays for other conversations that
 begin alike, the last ones for this one."""
-_THINKING = frozenset({"redacted_thinking", "thinking"})
+THINKING = frozenset({"redacted_thinking", "thinking"})
 """Blocks that cannot carry a breakpoint, and that some models take from themselves only."""
 
 
@@ -153,7 +152,7 @@ def _answer(message: Message, target: Target) -> list[Block]:
         items = [dict(item) for item in state.items]
         typed = all(isinstance(item.get("type"), str) for item in items)
         if typed and _says_the_same(items, message):
-            lost = _THINKING if _is_bound_elsewhere(state.model, target.model) else frozenset()
+            lost = THINKING if _is_bound_elsewhere(state.model, target.model) else frozenset()
             return [item for item in items if not _is_blank(item) and item.get("type") not in lost]
     blocks = _texts(message)
     if message.reasoning and target.provider.quirks.echo_reasoning:
@@ -195,18 +194,14 @@ def _is_blank(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "text" and not str(item.get("text")).strip()
 
 
-def _arguments(call: ToolCall) -> object:
+def _arguments(call: ToolCall) -> dict[str, Any]:
     """Return the arguments of a call as the object that they must be.
 
     What is none goes back under the name that Anthropic's guide to fine-grained tool streaming
     gives it, so that the model can see and correct what it wrote.
     """
-    text = call.arguments
-    try:
-        value = parse_json(text.encode("utf-8", "replace")) if text.strip() else {}
-    except ValueError:
-        value = None
-    return value if isinstance(value, dict) else {"INVALID_JSON": text}
+    arguments = call_arguments(call)
+    return {"INVALID_JSON": call.arguments} if arguments is None else arguments
 
 
 def _result(message: Message) -> Block:
@@ -222,7 +217,7 @@ def _result(message: Message) -> Block:
 
 def _mark(blocks: list[Block]) -> None:
     for position in reversed(range(len(blocks))):
-        if blocks[position]["type"] not in _THINKING:
+        if blocks[position]["type"] not in THINKING:
             blocks[position] |= {"cache_control": {"type": "ephemeral"}}
             return
 

@@ -181,9 +181,7 @@ class AnthropicDecoder(EventDecoder):
         name: object = None,
         arguments: str = "",
     ) -> None:
-        delta = ToolCallDelta(
-            call, str(id) if id else None, str(name) if name else None, arguments
-        )
+        delta = ToolCallDelta(call, str(id) if id else None, str(name) if name else None, arguments)
         chunks.append(StreamChunk(tool_call=delta, provider=self._provider, model=self._model))
 
 

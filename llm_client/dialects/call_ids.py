@@ -44,9 +44,7 @@ def with_call_ids(
         if (state := message.provider_state) is not None
         and state.fits(target.provider.name, dialect)
     }
-    taken = {
-        call.id for message in messages if id(message) in kept for call in message.tool_calls
-    }
+    taken = {call.id for message in messages if id(message) in kept for call in message.tool_calls}
     waiting: dict[str, list[str]] = {}
     fitted = []
     for message in messages:

@@ -19,7 +19,7 @@ from .errors import describe, not_an_answer, stream_error
 if TYPE_CHECKING:
     from ..types.content import ProviderState
 
-__all__ = ["UNREADABLE", "EventDecoder", "token_count", "usd"]
+__all__ = ["UNREADABLE", "EventDecoder", "text_or_none", "token_count", "usd"]
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading a value of an unexpected type raises. Checking each type first would cost more than
@@ -38,6 +38,16 @@ def token_count(value: object) -> int | None:
 def usd(value: object) -> float | None:
     """Return a cost that a provider reports; `None` if it is no amount of money."""
     return float(value) if isinstance(value, int | float) and 0 <= value < _MOST else None
+
+
+def text_or_none(value: object) -> str | None:
+    """Return a text that says something; a number as its digits, `None` for anything else.
+
+    Ids are texts, and there are servers that number their calls.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
 
 
 class EventDecoder:

@@ -53,9 +53,7 @@ class Gemini:
                 "Gemini", "suffix", hint="Fill gaps with a model that has text completion."
             )
         model = find_gemini_model(target.model)
-        contents, system = encode_messages(
-            request.messages, target, wants_signatures=model.wants_signatures
-        )
+        contents, system = encode_messages(request.messages, target, model)
         asked = {
             "systemInstruction": {"parts": system} if system else None,
             "generationConfig": _generation_config(request, model, target.model) or None,

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..exceptions import ValidationError
+from ..providers.gemini_models import GeminiModel
 from ..types.long_text import LongText
 from ..types.messages import Message, ToolCall
 from ..types.target import Target
 from .events import UNREADABLE
 from .gemini_stream import read_parts
+from .requests import call_arguments
 
 if TYPE_CHECKING:
     from ..types.content import Part
@@ -58,23 +60,23 @@ class _KnownCall(NamedTuple):
 
 
 def encode_messages(
-    messages: Iterable[Message], target: Target, *, wants_signatures: bool
+    messages: Iterable[Message], target: Target, model: GeminiModel
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return `contents` and the parts of `systemInstruction`.
 
     Args:
         messages: of the request.
         target: who is asked; decides whose state may go back.
-        wants_signatures: whether calls of the current turn need a signature.
+        model: what is known of the one that is asked.
 
     Raises:
         ValidationError: a message has something that Gemini has no words for.
     """
-    conversation = _Conversation(target)
+    conversation = _Conversation(target, model)
     for message in messages:
         conversation.add(message)
     contents = conversation.contents()
-    if wants_signatures:
+    if model.wants_signatures:
         _sign_current_turn(contents)
     return contents, conversation.system
 
@@ -82,10 +84,11 @@ def encode_messages(
 class _Conversation:
     """Takes messages one after the other."""
 
-    __slots__ = ("_calls", "_contents", "_results", "_target", "system")
+    __slots__ = ("_calls", "_contents", "_model", "_results", "_target", "system")
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, model: GeminiModel) -> None:
         self._target = target
+        self._model = model
         self._contents: list[dict[str, Any]] = []
         self._calls: dict[str, _KnownCall] = {}
         self._results: list[tuple[int, dict[str, Any]]] = []
@@ -155,6 +158,12 @@ class _Conversation:
         if id and (call is None or call.has_id):
             response = {"id": id, **response}
         if media := _media_parts(message):
+            if not self._model.media_results:
+                raise ValidationError(
+                    f"{self._target.spec} takes no {media[0].kind} in the result of a tool.",
+                    hint="Put it into a user message behind the results of the tools.",
+                    param="content",
+                )
             response["parts"] = [_part(part) for part in media]
         return call.position if call is not None else _LAST, {"functionResponse": response}
 
@@ -205,11 +214,8 @@ def _type_of_address(url: str) -> str:
 
 
 def _function_call(call: ToolCall) -> dict[str, Any]:
-    try:
-        arguments = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
-        arguments = None
-    if not isinstance(arguments, dict):
+    arguments = call_arguments(call)
+    if arguments is None:
         raise ValidationError(
             f"The arguments of the tool call {call.name!r} are no JSON object, "
             "and Gemini takes nothing else.",

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..types.models import ModelInfo
+from .events import text_or_none, token_count
 
-__all__ = ["read_capabilities", "read_model"]
+__all__ = ["first_text", "read_capabilities", "read_model", "window"]
 
 _WORDS = {
     "audio": "audio",
@@ -117,25 +118,26 @@ def read_capabilities(words: Iterable[object]) -> tuple[str, ...] | None:
 def read_model(row: Mapping[str, Any], provider: str) -> ModelInfo | None:
     """Return the model that a row describes; `None` when it names none."""
     # Heroku, LM Studio's own API.
-    id = row.get("id") or row.get("model_id") or row.get("key")
-    if not id:
+    names = (text_or_none(row.get(name)) for name in ("id", "model_id", "key"))
+    id = next(filter(None, names), None)
+    if id is None:
         return None
     created = row.get("created")
     places = [row, *(inner for name in _INNER if isinstance(inner := row.get(name), dict))]
-    windows = [_count(place.get(name)) for name in _WINDOWS for place in places]
-    within = [_count(place.get("context_length")) for place in _within(row)]
+    windows = [window(place.get(name)) for name in _WINDOWS for place in places]
+    within = [window(place.get("context_length")) for place in _within(row)]
     return ModelInfo(
-        id=str(id),
+        id=id,
         provider=provider,
-        created=created if isinstance(created, int) else None,
-        owned_by=_text(row, "owned_by", "organization", "publisher"),
+        created=created if type(created) is int and created > 0 else None,
+        owned_by=first_text(row, "owned_by", "organization", "publisher"),
         context_length=max(filter(None, within), default=None) or next(filter(None, windows), None),
-        description=_text(row, "description", "summary"),
+        description=first_text(row, "description", "summary"),
         max_output_tokens=next(
-            filter(None, (_count(place.get(name)) for name in _OUTPUTS for place in places)), None
+            filter(None, (window(place.get(name)) for name in _OUTPUTS for place in places)), None
         ),
         capabilities=read_capabilities(_words(row)),
-        retires_at=_text(row, *_RETIREMENTS),
+        retires_at=first_text(row, *_RETIREMENTS),
     )
 
 
@@ -177,10 +179,12 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _text(row: Mapping[str, Any], *names: str) -> str | None:
+def first_text(row: Mapping[str, Any], *names: str) -> str | None:
+    """Return the first of some fields that is a text; `None` when none is."""
     texts = (row.get(name) for name in names)
     return next((text for text in texts if isinstance(text, str) and text), None)
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+def window(value: object) -> int | None:
+    """Return a number of tokens that a window or answer may have; `None` where it is none."""
+    return None if isinstance(value, bool) else token_count(value) or None

@@ -19,8 +19,9 @@ from ..types.response import StreamChunk
 from ..types.target import Target
 from ..wire.jsontext import parse_json
 from .errors import answer_error, not_an_answer
+from .events import UNREADABLE
 from .http import json_request
-from .ollama_stream import UNREADABLE, OllamaDecoder
+from .ollama_stream import OllamaDecoder
 from .requests import cannot_say, checked_tool_choice
 
 if TYPE_CHECKING:
@@ -104,9 +105,13 @@ class Ollama:
 
         try:
             rows = parse_json(body)["models"]
-            return ModelPage([_model(row, target) for row in rows])
-        except (KeyError, *UNREADABLE):
-            raise not_an_answer("something that lists no models", target, body) from None
+            read = [_model(row, target) for row in rows if isinstance(row, dict)]
+        except UNREADABLE:
+            read, rows = [], [None]
+        models = [model for model in read if model is not None]
+        if rows and not models:
+            raise not_an_answer("something that lists no models", target, body)
+        return ModelPage(models)
 
 
 def _refused_host(target: Target) -> AuthenticationError:
@@ -206,18 +211,22 @@ def _encode_tool(tool: Tool) -> dict[str, Any]:
     }
 
 
-def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
+def _model(row: Mapping[str, Any], target: Target) -> ModelInfo | None:
     from ..types.models import ModelInfo
-    from .model_rows import read_capabilities
+    from .model_rows import first_text, read_capabilities, window
 
-    details = row.get("details") or {}
-    said = row.get("capabilities")
-    described = (details.get("parameter_size"), details.get("quantization_level"))
+    name, said = first_text(row, "name", "model"), row.get("capabilities")
+    if name is None:
+        return None
+    details = row.get("details")
+    if not isinstance(details, dict):
+        details = {}
+    described = (first_text(details, "parameter_size"), first_text(details, "quantization_level"))
     return ModelInfo(
-        id=str(row["name"]),
+        id=name,
         provider=target.provider.name,
-        owned_by=details.get("family") or None,
-        context_length=details.get("context_length"),
+        owned_by=first_text(details, "family"),
+        context_length=window(details.get("context_length")),
         description=" ".join(filter(None, described)) or None,
         capabilities=read_capabilities(said) if isinstance(said, list) else None,
     )

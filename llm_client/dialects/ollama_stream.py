@@ -12,14 +12,12 @@ from ..types.target import Target
 from ..wire.jsontext import parse_json
 from ..wire.ndjson import NDJSONDecoder
 from .errors import describe, not_an_answer, stream_error
+from .events import UNREADABLE, text_or_none, token_count
 
 if TYPE_CHECKING:
     from ..wire.think import ThinkSplitter
 
-__all__ = ["UNREADABLE", "OllamaDecoder"]
-
-UNREADABLE = (AttributeError, TypeError, ValueError)
-"""What reading a value of an unexpected type raises."""
+__all__ = ["OllamaDecoder"]
 
 
 class OllamaDecoder:
@@ -124,7 +122,7 @@ class OllamaDecoder:
             self._chunk(
                 is_done=True,
                 usage=_usage(payload),
-                finish_reason=payload.get("done_reason") or None,
+                finish_reason=text_or_none(payload.get("done_reason")),
                 model=str(payload.get("model") or ""),
                 raw=payload if self._keep_raw else None,
             )
@@ -137,22 +135,22 @@ class OllamaDecoder:
     def _tool_call(self, call: Mapping[str, Any]) -> ToolCallDelta:
         """Return a call, which always comes whole; its own index is always 0 in some versions."""
         function = call.get("function") or {}
+        arguments = function.get("arguments") or {}
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
         position = self._calls
         self._calls += 1
-        return ToolCallDelta(
-            position,
-            call.get("id") or None,
-            function.get("name"),
-            json.dumps(function.get("arguments") or {}, ensure_ascii=False),
-        )
+        id, name = text_or_none(call.get("id")), text_or_none(function.get("name"))
+        return ToolCallDelta(position, id, name, arguments)
 
     def _chunk(self, delta: str = "", reasoning: str = "", **fields: Any) -> StreamChunk:
         return StreamChunk(delta, reasoning, provider=self._target.provider.name, **fields)
 
 
 def _usage(payload: Mapping[str, Any]) -> Usage | None:
-    prompt, completion = payload.get("prompt_eval_count"), payload.get("eval_count")
+    prompt = token_count(payload.get("prompt_eval_count"))
+    completion = token_count(payload.get("eval_count"))
     if prompt is None and completion is None:
         return None
-    prompt, completion = int(prompt or 0), int(completion or 0)
+    prompt, completion = prompt or 0, completion or 0
     return Usage(prompt, completion, prompt + completion)

@@ -14,7 +14,7 @@ from ..exceptions import LLMError
 from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
 from .errors import stream_error
-from .events import UNREADABLE, EventDecoder, token_count, usd
+from .events import UNREADABLE, EventDecoder, text_or_none, token_count, usd
 
 if TYPE_CHECKING:
     from ..types.content import ProviderState
@@ -173,10 +173,11 @@ class _ToolCalls:
     0). Without an index by its id; a second name opens a call, anything else goes to the last.
     """
 
-    __slots__ = ("_by_index", "_calls")
+    __slots__ = ("_by_id", "_by_index", "_calls")
 
     def __init__(self) -> None:
         self._calls: list[tuple[str | None, str | None]] = []
+        self._by_id: dict[str, int] = {}
         self._by_index: dict[int, int] = {}
 
     def take(self, fragment: dict[str, Any]) -> ToolCallDelta:
@@ -185,7 +186,7 @@ class _ToolCalls:
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        id, name = fragment.get("id") or None, function.get("name") or None
+        id, name = text_or_none(fragment.get("id")), text_or_none(function.get("name"))
         index = fragment.get("index")
         if isinstance(index, int):
             position = self._indexed(index, id, name)
@@ -197,6 +198,8 @@ class _ToolCalls:
         else:
             known_id, known_name = self._calls[position]
             self._calls[position] = (known_id or id, known_name or name)
+        if id is not None:
+            self._by_id.setdefault(id, position)
         return ToolCallDelta(position, id, name, arguments)
 
     def _indexed(self, index: int, id: str | None, name: str | None) -> int:
@@ -226,8 +229,7 @@ class _ToolCalls:
 
     def _with_id(self, id: str) -> int:
         """Return the call of that id, or the next new one."""
-        ids = (position for position, (known, _) in enumerate(self._calls) if known == id)
-        return next(ids, len(self._calls))
+        return self._by_id.get(id, len(self._calls))
 
 
 def _split_parts(parts: list[Any]) -> tuple[str, str]:

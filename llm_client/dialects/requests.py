@@ -9,10 +9,12 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from ..exceptions import ValidationError
+from ..types.messages import ToolCall
 from ..types.request import LLMRequest
 from ..types.target import Target
+from ..wire.jsontext import parse_json
 
-__all__ = ["cannot_say", "checked_tool_choice", "make_body"]
+__all__ = ["call_arguments", "cannot_say", "checked_tool_choice", "make_body"]
 
 TOOL_CHOICES = frozenset({"auto", "none", "required"})
 
@@ -46,6 +48,18 @@ def checked_tool_choice(request: LLMRequest) -> str | None:
         hint="Use auto, none, required, or one of the tools' names.",
         param="tool_choice",
     )
+
+
+def call_arguments(call: ToolCall) -> dict[str, Any] | None:
+    """Return the arguments of a call as the object that they should be; `None` if they are none.
+
+    Nothing and `null` are an empty object: so models call a function that takes no arguments.
+    """
+    try:
+        value = parse_json(call.arguments.encode("utf-8", "replace").strip() or b"{}")
+    except ValueError:
+        return None
+    return {} if value is None else value if isinstance(value, dict) else None
 
 
 def make_body(

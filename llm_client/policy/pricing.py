@@ -69,8 +69,7 @@ def _cost(prices: Prices, usage: Usage) -> float | None:
     if min(counts.values()) < 0:
         return None
     return (
-        math.fsum(counts[unit] * _rate(rate, prompt) for unit, rate in prices.items())
-        / 1_000_000
+        math.fsum(counts[unit] * _rate(rate, prompt) for unit, rate in prices.items()) / 1_000_000
     )
 
 

@@ -73,6 +73,7 @@ CLOUDS: Final = (
         model_rules=OPENAI_MODEL_RULES,
         price_id="azure",
         chosen_by_key=False,
+        quirks=Quirks(call_ids=".{1,40}"),  # as OpenAI
     ),
     ProviderSpec(
         name="databricks",

@@ -29,18 +29,30 @@ class GeminiModel(NamedTuple):
     """Whether a `thinkingBudget` of 0 is taken, which turns thinking off."""
     wants_signatures: bool = False
     """Whether a function call of the current turn without `thoughtSignature` is refused."""
+    media_results: bool = False
+    """Whether the result of a function may have media in it; else it is refused."""
 
 
 _ALL = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
 _FROM_LOW = ("LOW", "MEDIUM", "HIGH")
+
+
+def _newer(pattern: str, levels: tuple[str, ...]) -> GeminiModel:
+    """Return a row of Gemini 3 or later.
+
+    It takes a level and always thinks [T], every step needs its signature [S], results may have
+    media (Google's documentation of multimodal function responses; before: gemini-cli#19436).
+    """
+    return GeminiModel(pattern, levels=levels, wants_signatures=True, media_results=True)
+
 
 GEMINI_MODELS: Final = (
     # Speech models do not think [T].
     GeminiModel("*-tts*"),
     # Image models take fewer levels than the text models of their name [T, R].
     GeminiModel("gemini-2.5-flash-image*"),
-    GeminiModel("gemini-3*-flash*image*", levels=("MINIMAL", "HIGH"), wants_signatures=True),
-    GeminiModel("gemini-3*-pro-image*", levels=("LOW", "HIGH"), wants_signatures=True),
+    _newer("gemini-3*-flash*image*", ("MINIMAL", "HIGH")),
+    _newer("gemini-3*-pro-image*", ("LOW", "HIGH")),
     # Gemini 1 and 2.0, Gemma up to 3: no thinking [T].
     GeminiModel("gemini-1*"),
     GeminiModel("gemini-2.0*"),
@@ -50,18 +62,17 @@ GEMINI_MODELS: Final = (
     GeminiModel("gemini-2.5-flash*", budget=(1, 24_576), can_stop_thinking=True),
     GeminiModel("gemini-2.5*", budget=(512, 24_576)),
     GeminiModel("gemini-robotics-er-1*", budget=(1, 24_576), can_stop_thinking=True),
-    # Gemini 3 and later take a level and always think [T]; every step needs its signature [S].
-    GeminiModel("gemini-3*-flash-lite*", levels=_ALL, wants_signatures=True),
-    GeminiModel("gemini-flash-lite-latest", levels=_ALL, wants_signatures=True),
-    GeminiModel("gemini-3-flash*", levels=_ALL, wants_signatures=True),
-    GeminiModel("gemini-3.5-flash*", levels=_ALL, wants_signatures=True),
-    GeminiModel("gemini-3.6-flash*", levels=_ALL, wants_signatures=True),
-    GeminiModel("gemini-3-pro*", levels=("LOW", "HIGH"), wants_signatures=True),
+    _newer("gemini-3*-flash-lite*", _ALL),
+    _newer("gemini-flash-lite-latest", _ALL),
+    _newer("gemini-3-flash*", _ALL),
+    _newer("gemini-3.5-flash*", _ALL),
+    _newer("gemini-3.6-flash*", _ALL),
+    _newer("gemini-3-pro*", ("LOW", "HIGH")),
     # Gemma 4 refuses LOW and MEDIUM [R], and gives no signatures.
     GeminiModel("gemma-4*", levels=("MINIMAL", "HIGH")),
     GeminiModel("gemma*"),
     # 3.1 Pro, 3.7 and 3.8 Flash, 4 Argon [T, R]; what is not known is taken to be like the newest.
-    GeminiModel("*", levels=_FROM_LOW, wants_signatures=True),
+    _newer("*", _FROM_LOW),
 )
 """The first row that fits wins."""
 

@@ -30,6 +30,7 @@ MAKERS: Final = (
         default_model="gpt-5.6-luna",
         model_rules=OPENAI_MODEL_RULES,
         price_id="openai",
+        quirks=Quirks(call_ids=".{1,40}"),  # vercel/ai#5171
     ),
     ProviderSpec(
         name="anthropic",
@@ -82,6 +83,7 @@ MAKERS: Final = (
         quirks=Quirks(
             max_tokens_field="max_tokens",
             stream_options=False,
+            call_ids="[A-Za-z0-9]{9}",  # langchain#24668
             embed_dimensions_field="output_dimension",  # mistralai
         ),
     ),

@@ -29,6 +29,8 @@ class OpenAIModel(NamedTuple):
     """Whether it can think, so that its encrypted reasoning may be asked for."""
     stop: bool = True
     """Whether it takes stop sequences."""
+    takes_reasoning: bool = True
+    """Whether the reasoning of other models' answers may be sent to it."""
 
     def thinks(self, effort: str | None) -> bool | None:
         """Return whether it thinks at an effort; `None` when that is not known.
@@ -58,9 +60,13 @@ def _thinking(
 # temperature (khoj#1377). Stop: the API reference for o3 and o4-mini, LiteLLM's list of what
 # GPT-5 refuses for the others.
 _MODELS: Final = (
-    # Not thinking, whatever the name says.
-    OpenAIModel("gpt-5-chat*"),
-    OpenAIModel("gpt-5.3-chat*"),
+    # Not thinking, whatever the name says. They refuse a conversation that has reasoning items
+    # (openai-agents-python#569).
+    OpenAIModel("gpt-5-chat*", takes_reasoning=False),
+    OpenAIModel("gpt-5.3-chat*", takes_reasoning=False),
+    OpenAIModel("gpt-4*", takes_reasoning=False),
+    OpenAIModel("chatgpt-4*", takes_reasoning=False),
+    OpenAIModel("gpt-3.5*", takes_reasoning=False),
     _thinking("gpt-5*-chat-latest", ("medium",)),
     _thinking("*deep-research*", ("medium",)),
     _thinking("gpt-5-pro*", ("high",), "high"),

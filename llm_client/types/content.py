@@ -66,6 +66,16 @@ class _Media:
     def __post_init__(self) -> None:
         if (self.data is None) == (self.url is None):
             raise ValidationError(f"An {self.kind} needs either data or a url.", param="content")
+        if not isinstance(self.data, bytes | None) or not isinstance(self.url, str | None):
+            given = self.url if self.data is None else self.data
+            raise ValidationError(
+                f"An {self.kind} is made of bytes or of a url, not of {type(given).__name__}.",
+                hint="Read a file with `llm_client.attach(path)`.",
+                param="content",
+            )
+        # Without parameters such as a charset: this is what providers compare.
+        kind = self.media_type.partition(";")[0].strip().lower()
+        object.__setattr__(self, "media_type", kind)
         if self.url is not None and self.url[:5].lower() == "data:":
             data, media_type = _read_data_uri(self.url)
             object.__setattr__(self, "url", None)

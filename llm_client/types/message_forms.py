@@ -19,6 +19,22 @@ __all__ = ["read_content", "read_message", "write_message"]
 
 _TEXTS = ("name", "reasoning", "reasoning_content", "tool_call_id")
 _KNOWN = frozenset({*_TEXTS, "cache", "content", "provider_state", "role", "tool_calls"})
+_HINTS = frozenset({"cache_control", "type"})
+_FIELDS: dict[object, frozenset[str]] = {
+    "audio_url": frozenset({"audio_url"}),
+    "document": frozenset({"source", "title"}),
+    "file": frozenset({"file"}),
+    "image": frozenset({"source"}),
+    "image_url": frozenset({"detail", "image_url"}),
+    "input_audio": frozenset({"input_audio"}),
+    "input_file": frozenset({"file_data", "file_url", "filename", "media_type"}),
+    "input_image": frozenset({"detail", "image_url"}),
+    "input_text": frozenset({"text"}),
+    # What an answer had besides its text is nothing to tell the model again.
+    "output_text": frozenset({"annotations", "logprobs", "text"}),
+    "text": frozenset({"text"}),
+}
+"""What is read of a part, by its type; the hints are read of any."""
 _AUDIO_FORMATS = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 """OpenAI's names of audio formats; any other is the media type without `audio/`."""
 
@@ -33,7 +49,7 @@ def read_message(value: object) -> Message:
         raise ValidationError(
             f"A message is a Message or a dictionary, not {type(value).__name__}."
         )
-    if unknown := sorted(set(value) - _KNOWN):
+    if unknown := sorted(set(value) - _KNOWN, key=str):
         raise ValidationError(
             f"A message has no field {unknown[0]!r}.",
             hint=f"Known fields: {', '.join(sorted(_KNOWN))}.",
@@ -55,7 +71,7 @@ def read_message(value: object) -> Message:
         tool_call_id=value.get("tool_call_id"),
         tool_calls=tuple(_tool_call(call) for call in calls),
         reasoning=value.get("reasoning") or value.get("reasoning_content") or "",
-        cache=bool(value.get("cache")),
+        cache=bool(value.get("cache")) or _is_marked(value.get("content")),
         provider_state=_state(value.get("provider_state")),
     )
 
@@ -117,16 +133,37 @@ def read_content(content: object) -> str | LongText | tuple[Part, ...]:
     return parts
 
 
+def _is_marked(content: object) -> bool:
+    """Return whether a part has Anthropic's mark for the cache, which is of the message here."""
+    parts = content if isinstance(content, list | tuple) else (content,)
+    return any(isinstance(part, Mapping) and part.get("cache_control") for part in parts)
+
+
 def _part(part: object) -> Part:
     if isinstance(part, Text | Image | Document | Audio):
         return part
+    read = _read_part(part)
+    if isinstance(part, Mapping):
+        known = _FIELDS[part["type"]] | _HINTS
+        for name, setting in part.items():
+            if setting and name not in known:
+                raise ValidationError(
+                    f"A content part of type {part['type']!r} has no field {name!r} here.",
+                    hint=f"Leave it out; known fields: {', '.join(sorted(known))}.",
+                    param="content",
+                )
+    return read
+
+
+def _read_part(part: object) -> Part:
     match part:
         case str():
             return Text(part)
         case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
             return Text(text)
         case {"type": "image_url" | "input_image", "image_url": {"url": str(url), **rest}}:
-            return Image(url=url, detail=_text(rest.get("detail")))
+            media_type = _text(rest.get("media_type")) or ""
+            return Image(url=url, detail=_text(rest.get("detail")), media_type=media_type)
         case {"type": "image_url" | "input_image", "image_url": str(url), **rest}:
             return Image(url=url, detail=_text(rest.get("detail")))
         case {"type": "input_audio", "input_audio": {"data": str(data), **rest}}:
@@ -138,7 +175,10 @@ def _part(part: object) -> Part:
         case {"type": "input_file", "file_data": str(data), **rest}:
             return _document(data, rest.get("filename"))
         case {"type": "input_file", "file_url": str(url), **rest}:
-            return Document(url=url, name=str(rest.get("filename") or ""))
+            media_type = _text(rest.get("media_type")) or ""
+            return Document(url=url, name=str(rest.get("filename") or ""), media_type=media_type)
+        case {"type": "audio_url", "audio_url": {"url": str(url), **rest}}:
+            return Audio(url=url, media_type=_text(rest.get("media_type")) or "")
         case {"type": "image" | "document" as kind, "source": dict(source), **rest}:
             return _from_source(kind, source, str(rest.get("title") or ""))
     said = part.get("type") if isinstance(part, Mapping) else type(part).__name__
@@ -185,20 +225,22 @@ def _decoded(data: str) -> bytes:
 def _write_part(part: Part) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": str(part.text)}
+    # Of bytes the data URI says it.
+    typed = {"media_type": part.media_type} if part.url is not None and part.media_type else {}
     if isinstance(part, Image):
-        image = {"url": part.data_uri}
+        image = {"url": part.data_uri, **typed}
         return {
             "type": "image_url",
             "image_url": image if part.detail is None else image | {"detail": part.detail},
         }
     if isinstance(part, Audio):
         if part.url is not None:
-            raise ValidationError("Audio at an address cannot be written as JSON.", param="content")
+            return {"type": "audio_url", "audio_url": {"url": part.url, **typed}}
         names = {media_type: name for name, media_type in _AUDIO_FORMATS.items()}
         name = names.get(part.media_type, part.media_type.removeprefix("audio/"))
         return {"type": "input_audio", "input_audio": {"data": part.base64, "format": name}}
     if part.url is not None:
-        return {"type": "input_file", "file_url": part.url, "filename": part.name}
+        return {"type": "input_file", "file_url": part.url, "filename": part.name, **typed}
     return {"type": "file", "file": {"file_data": part.data_uri, "filename": part.name}}
 
 

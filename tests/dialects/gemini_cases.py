@@ -156,7 +156,8 @@ CASES = {
                 Message("assistant", "", tool_calls=(ASK_NOW,)),
                 Message("tool", (Text("a clock"), Image(PNG)), tool_call_id="c2"),
             )
-        )
+        ),
+        "gemini-3-flash-preview",
     ),
     "schema": Case(LLMRequest((USER,), schema=SCHEMA)),
     "sampling": Case(

@@ -100,6 +100,14 @@ def test_sampling_is_refused_while_a_model_thinks(
     assert says_how is ("none" in openai_model(model).efforts)
 
 
+@pytest.mark.parametrize("field", ["temperature", "top_p"])
+def test_default_of_sampling_is_left_to_the_provider(field: str) -> None:
+    check("gpt-5", **{field: 1})
+    check("o3", **{field: 1.0})
+    with pytest.raises(ValidationError, match="0"):
+        check("o3", **{field: 0})
+
+
 @pytest.mark.parametrize(
     ("model", "is_refused"),
     [

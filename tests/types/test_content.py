@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,20 @@ def test_data_of_another_kind_are_refused(make: object, message: str) -> None:
     with pytest.raises(ValidationError, match=message) as caught:
         make()  # type: ignore[operator]
     assert caught.value.param == "content"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"data": "a.png"}, {"data": 3}, {"url": b"https://x"}], ids=["path", "int", "bytes"]
+)
+def test_part_of_what_is_neither_bytes_nor_a_url_is_refused(fields: Any) -> None:
+    with pytest.raises(ValidationError, match="made of bytes or of a url, not of") as caught:
+        Image(**fields)
+    assert "attach" in (caught.value.hint or "")
+
+
+def test_media_type_is_compared_without_its_parameters_and_case() -> None:
+    assert Image(b"who knows", media_type="IMAGE/PNG").media_type == "image/png"
+    assert Document(b"a", media_type="text/plain; charset=utf-8").media_type == "text/plain"
 
 
 def test_media_type_that_is_said_is_believed() -> None:

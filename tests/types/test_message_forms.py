@@ -126,6 +126,17 @@ def test_part_that_cannot_be_carried_is_refused(part: Any, message: str) -> None
         Message("user", (Document(PDF, name="a.pdf"), Document(url="https://x/a.pdf", name="b"))),
         Message("user", (Audio(MP3), Audio(b"1", media_type="audio/wav"))),
         Message("user", (Audio(b"1", media_type="audio/aac"),)),
+        Message(
+            "user", (Audio(url="https://x/a"), Audio(url="https://x/b", media_type="audio/aac"))
+        ),
+        Message(
+            "user",
+            (
+                Image(url="https://x/a", media_type="image/webp"),
+                Document(url="https://x/b", media_type="text/html"),
+                Document(b"<p>", media_type="Text/HTML; charset=utf-8"),
+            ),
+        ),
         Message("tool", "sunny", name="weather", tool_call_id="c1"),
         Message(
             "assistant",
@@ -145,9 +156,43 @@ def test_long_text_is_written_as_text() -> None:
     assert Message("user", LongText([b"a", b"b"])).to_dict() == {"role": "user", "content": "ab"}
 
 
-def test_audio_at_an_address_cannot_be_written() -> None:
-    with pytest.raises(ValidationError, match="cannot be written"):
-        Message("user", (Audio(url="https://x/a.mp3"),)).to_dict()
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ({"type": "text", "text": "a", "citations": [{"url": "u"}]}, "citations"),
+        ({"type": "input_image", "image_url": "https://x", "file_id": "f"}, "file_id"),
+        (
+            {
+                "type": "document",
+                "source": {"type": "url", "url": "https://x"},
+                "context": "A contract.",
+            },
+            "context",
+        ),
+    ],
+    ids=["text", "image", "document"],
+)
+def test_field_of_a_part_that_would_be_lost_is_refused(part: Any, name: str) -> None:
+    with pytest.raises(ValidationError, match=f"has no field '{name}'") as caught:
+        Message.parse({"role": "user", "content": [part]})
+    assert caught.value.param == "content"
+
+
+def test_field_of_a_part_that_says_nothing_is_left_out() -> None:
+    part = {"type": "output_text", "text": "a", "annotations": [{"url": "u"}], "parsed": None}
+    assert Message.parse({"role": "assistant", "content": [part]}).content == "a"
+
+
+def test_mark_for_the_cache_on_a_part_is_a_hint_of_the_message() -> None:
+    part = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
+    assert Message.parse({"role": "user", "content": [part]}) == Message("user", "a", cache=True)
+    assert Message.parse({"role": "user", "content": part}).cache
+    assert not Message.parse({"role": "user", "content": [{**part, "cache_control": None}]}).cache
+
+
+def test_keys_of_several_types_are_refused_by_name() -> None:
+    with pytest.raises(ValidationError, match="has no field 1"):
+        Message.parse({"role": "user", "content": "a", "x": 1, 1: 2})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize(
