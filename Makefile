@@ -5,8 +5,9 @@ PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
+PEERS := .venv/$(VERSION)-peers
 
-.PHONY: demo test lint types contracts unit bench completions prices providers-table clean
+.PHONY: demo test lint types contracts unit test-peers bench completions prices providers-table clean
 
 demo: $(VENV)/.demo
 	@echo '$$ llm-client generate -p embedded "hi"'
@@ -14,7 +15,8 @@ demo: $(VENV)/.demo
 	@echo
 	@echo 'Yours: $(BIN)/llm-client generate -p embedded "your question"'
 
-test: lint types contracts unit
+# What else CI runs stands in ALSO: .ci/run
+test: lint types contracts unit $(ALSO)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -31,6 +33,9 @@ unit: $(VENV)/.test
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-peers: $(VENV)/.test $(PEERS)/.peers
+	PEERS_VENV=$(PEERS) $(BIN)/python -m pytest tests/peers
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
@@ -60,4 +65,9 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml
 
 $(VENV)/.test: $(VENV)/.venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,test]'
+	@touch $@
+
+$(PEERS)/.peers: tests/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -27,8 +27,12 @@ _BY_SUFFIX = {
     ".mp3": "audio/mpeg",
     ".ogg": "audio/ogg",
     ".pdf": "application/pdf",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
     ".png": "image/png",
     ".wav": "audio/wav",
+    ".webm": "video/webm",
     ".webp": "image/webp",
 }
 """What the first bytes may not tell, and all that an address has."""
@@ -45,6 +49,11 @@ def attach(source: str | bytes | Path, *, media_type: str = "") -> Part:
         ConfigurationError: the file cannot be read.
         ValidationError: what it holds is of no kind that a model takes.
     """
+    if not isinstance(source, str | bytes | Path) or not str(source):
+        raise ValidationError(
+            f"{source!r} is nothing that can be attached: a path, an address or bytes are.",
+            param="content",
+        )
     if isinstance(source, bytes):
         return _part(source, media_type, "")
     text = str(source)
@@ -86,8 +95,13 @@ def _part(data: bytes, media_type: str, name: str) -> Part:
     text = _text(data)
     if text is not None and (not kind or kind.startswith("text/")):
         return Text(f"{name}\n\n{text}" if name else text)
-    raise ValidationError(
-        f"What {shown} holds is no image, PDF, audio or text" + (f", but {kind}." if kind else "."),
+    raise _no_kind(shown, kind)
+
+
+def _no_kind(shown: str, kind: str) -> ValidationError:
+    known = f", but {kind}." if kind else "."
+    return ValidationError(
+        f"What {shown} holds is no image, PDF, audio or text{known}",
         hint="Say what it is, if a model can take it: `media_type='image/png'`.",
         param="content",
     )
@@ -109,5 +123,7 @@ def _at_address(url: str, media_type: str) -> Part:
         return Audio(url=url, media_type=kind)
     if kind == "application/pdf":
         return Document(url=url, media_type=kind, name=Path(path).name)
+    if kind.startswith("video/"):
+        raise _no_kind(url, kind)
     # Most addresses of images have no suffix.
     return Image(url=url, media_type=kind if kind.startswith("image/") else "")

@@ -282,7 +282,15 @@ class Calls:
             return self._resolve(config)
         from .discovery import discover
 
-        choice = discover(self._settings, self._environ)
+        try:
+            choice = discover(self._settings, self._environ)
+        except ConfigurationError as error:
+            if not model:
+                raise
+            raise ConfigurationError(
+                f"Nothing says which provider has the model {model!r}.",
+                hint=f"Name it, for example `ollama/{model}` or `openai/{model}`.",
+            ) from error
         self.reason = choice.reason
         found = LLMConfig(
             provider=choice.target.provider.name,
@@ -302,6 +310,9 @@ class Calls:
 
     def _other_model(self, model: str) -> Target:
         """Return the target of another model: of another provider only when it is named."""
+        if self.config.provider is None and self.config.base_url is not None:
+            # As in the constructor: at an address that was given, a model's name may have a slash.
+            return self._own_target_for(model)
         provider, rest = self._split_known(model)
         if provider is None or provider == self.target.provider.name:
             return self._own_target_for(rest)

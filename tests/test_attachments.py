@@ -74,6 +74,17 @@ def test_file_of_a_kind_that_no_model_takes_is_named() -> None:
         attach(b"\0\1", media_type="video/mp4")
 
 
+def test_address_of_a_video_is_refused() -> None:
+    with pytest.raises(ValidationError, match="but video/mp4"):
+        attach("https://x.example/film.MP4?x=1")
+
+
+@pytest.mark.parametrize("source", [5, None, ""])
+def test_what_is_no_source_is_refused(source: object) -> None:
+    with pytest.raises(ValidationError, match="nothing that can be attached"):
+        attach(source)  # type: ignore[arg-type]
+
+
 def test_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.png", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigurationError, match=reason):

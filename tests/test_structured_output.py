@@ -180,3 +180,31 @@ def test_answer_of_a_priced_provider_has_its_cost(monkeypatch: pytest.MonkeyPatc
 def test_answer_of_a_provider_without_prices_has_none() -> None:
     with fault_server(reply("Hi")) as server, client_of(server) as client:
         assert client.generate("hi").cost is None
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "openai-responses"])
+def test_server_that_passes_over_the_schema_is_asked_in_another_way(
+    dialect: str, llama_server: str
+) -> None:
+    told: list[Any] = []
+    config = LLMConfig(base_url=llama_server, model="demo", dialect=dialect)
+    with LLMClient(config, observe=told.append) as client:
+        response = client.generate("hi", schema=Verdict)
+
+    assert isinstance(response.parsed, Verdict)
+    assert response.attempts == 2
+    assert any("no JSON" in getattr(event, "text", "") for event in told)
+
+
+def test_text_completion_refuses_a_schema_by_name_and_sends_nothing() -> None:
+    told: list[Any] = []
+    with fault_server(reply("Hm")) as server:
+        config = LLMConfig(base_url=server.url, model="m", dialect="openai-completions")
+        with (
+            LLMClient(config, observe=told.append) as client,
+            pytest.raises(ValidationError, match="schema") as caught,
+        ):
+            client.generate("hi", schema=Row)
+        assert server.requests == []
+    assert caught.value.param == "schema"
+    assert "refused" not in str(told)

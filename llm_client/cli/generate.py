@@ -9,15 +9,23 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from ..exceptions import LLMError, ModelNotFoundError
+from ..exceptions import ConfigurationError, LLMError, ModelNotFoundError, ValidationError
 from ..types.config import LLMConfig
 from ..types.request import Prompt, RequestOptions
 from ..types.response import LLMResponse, StreamChunk
 from .destination import names_stdout, open_destination
 from .environment import Environment
-from .exit_status import ExitStatus, Interrupted, OutputError, error_object, exit_status
+from .exit_status import (
+    ExitStatus,
+    Interrupted,
+    OutputError,
+    UsageError,
+    error_object,
+    exit_status,
+)
+from .limits import body_of, reached_what_was_asked
 from .masking import masked_address
 from .output import (
     EventSink,
@@ -36,15 +44,9 @@ from .signals import Terminated, termination_raises
 
 if TYPE_CHECKING:
     from ..client import LLMClient
-    from ..types.http import HttpRequest
     from ..types.long_text import LongText
 
 __all__ = ["Generate", "run_generate"]
-
-_LIMIT_FIELDS = frozenset(
-    {"max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict", "num_predict"}
-)
-"""Names of the field that bounds an answer, in the request of one provider or another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,13 @@ def _asked(prompt: str | LongText, attachments: list[str]) -> Prompt:
     from ..attachments import attach
     from ..types.content import Text
 
-    return Message("user", (*map(attach, attachments), Text(prompt)))
+    try:
+        parts = [attach(attachment) for attachment in attachments]
+    except (ConfigurationError, ValidationError) as error:
+        # On the command line there is no other way of saying what a file is than its name.
+        hint = "Attach images, PDF, audio or text." if isinstance(error, ValidationError) else None
+        raise UsageError(error.message, hint=hint) from None
+    return Message("user", (*parts, Text(prompt)))
 
 
 def _answer(
@@ -323,32 +331,16 @@ def _judge(
     progress.explain(usage_line(response))
     if isinstance(sink, WholeSink) and not sink.found_code:
         progress.say("The answer has no fenced code: printed as it is.")
-    if response.finish_reason == "length" and not _reached_what_was_asked(response, client):
+    if response.finish_reason == "length" and not reached_what_was_asked(response, client):
         progress.warn("The answer is not complete: the model reached its own limit of tokens.")
         return ExitStatus.INCOMPLETE
     if not response.content and not response.tool_calls:
-        progress.warn("The model answered with nothing.")
+        if response.reasoning and response.finish_reason == "length":
+            progress.warn("All tokens went into thinking: allow more with `--max-tokens`.")
+        else:
+            progress.warn("The model answered with nothing.")
         return ExitStatus.INCOMPLETE
     return ExitStatus.ANSWERED
-
-
-def _reached_what_was_asked(response: LLMResponse, client: LLMClient) -> bool:
-    """Return whether the answer is as long as flag, configuration or option allow."""
-    body = _body(client.preview("?"))
-    options = body.get("options")
-    asked = {**(options if isinstance(options, dict) else {}), **body}
-    limits = [value for name, value in asked.items() if name in _LIMIT_FIELDS]
-    if response.usage is None:
-        return bool(limits)
-    # The last token may be one that is not counted.
-    return any(response.usage.completion_tokens >= limit - 1 for limit in limits)
-
-
-def _body(request: HttpRequest) -> dict[str, Any]:
-    import json
-
-    body: dict[str, Any] = json.loads(request.body or b"{}")
-    return body
 
 
 def _print_request(
@@ -363,7 +355,7 @@ def _print_request(
         "method": request.method,
         "url": masked_address(request.url),
         "headers": request.shown_headers(),
-        "body": _body(request),
+        "body": body_of(request),
     }
     write_json(environment.stdout.buffer, shown, indent=2)
     if not client.target.model:

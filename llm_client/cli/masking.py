@@ -32,7 +32,12 @@ def masked(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def masked_address(text: str) -> str:
-    """Return a text without the `user:password@` of the addresses in it."""
-    if "@" not in text:
+    """Return a text without the `user:password@` and the query's values of the addresses in it."""
+    if "://" not in text:
         return text
-    return re.sub(r"(?<=://)[^/\s@]+(?=@)", MASK, text)
+    text = re.sub(r"(?<=://)[^/\s@]+(?=@)", MASK, text)
+    return re.sub(r"(://[^\s?'\"]*\?)([^\s'\"]+)", _without_values, text)
+
+
+def _without_values(found: re.Match[str]) -> str:
+    return found[1] + re.sub(r"(?<==)[^&#]+", MASK, found[2])

@@ -22,6 +22,7 @@ from ..wire.jsontext import parse_json
 from .anthropic_messages import THINKING, Turn, content_of, encode_conversation
 from .anthropic_stream import AnthropicDecoder
 from .errors import answer_error, describe, not_an_answer, stream_error
+from .events import token_count
 from .http import json_request
 from .requests import cannot_say, checked_tool_choice, make_body
 
@@ -331,9 +332,9 @@ def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
         provider=target.provider.name,
         created=_created(row.get("created_at", row.get("created"))),
         owned_by=owner if isinstance(owner, str) else None,
-        context_length=_count(row.get("max_input_tokens")),
+        context_length=token_count(row.get("max_input_tokens")) or None,
         description=name if isinstance(name, str) else None,
-        max_output_tokens=_count(row.get("max_tokens")),
+        max_output_tokens=token_count(row.get("max_tokens")) or None,
         capabilities=_capabilities(row.get("capabilities")),
         retires_at=retires if isinstance(retires, str) else None,
     )
@@ -349,10 +350,6 @@ def _created(value: object) -> int | None:
         except ValueError:
             return None
     return value if isinstance(value, int) else None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
 
 
 def _capabilities(value: object) -> tuple[str, ...] | None:

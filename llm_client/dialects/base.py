@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..types.embedding import EmbeddingRequest, Vectors
     from ..types.models import ModelPage
 
-__all__ = ["Dialect", "EmbedLimits", "Embeds", "ListsModels", "StreamDecoder"]
+__all__ = ["Dialect", "EmbedLimits", "Embeds", "ListsModels", "SaysUnasked", "StreamDecoder"]
 
 
 class StreamDecoder(Protocol):
@@ -81,6 +81,14 @@ class ListsModels(Protocol):
             LLMServiceError: the answer is no model list.
         """
         ...
+
+
+@runtime_checkable
+class SaysUnasked(Protocol):
+    """A dialect that says more than it is asked to, and can leave it out."""
+
+    unasked_fields: tuple[str, ...]
+    """Names of what it leaves out when they are among `Quirks.omits`."""
 
 
 class EmbedLimits(NamedTuple):

@@ -16,6 +16,7 @@ from .embeddings import (
     vector,
 )
 from .errors import answer_error, not_an_answer
+from .gemini import resource_path
 from .http import json_request
 
 __all__ = ["GeminiEmbeddings"]
@@ -43,7 +44,7 @@ class GeminiEmbeddings:
 
         Everything is said for each text anew, so `extra_body` goes into each.
         """
-        model = f"models/{target.model.removeprefix('models/')}"
+        model = resource_path(target.model)
         kind = input_type_word(request, _INPUT_TYPES, "Gemini")
         rows = []
         for text in request.texts:

@@ -246,6 +246,8 @@ _NO_SUCH_PATH = (
 )
 """A 404 for the address, not for the model: FastAPI, llama.cpp, Go, Azure, OpenAI, Groq, Kong,
 Cloudflare."""
+_NO_SUCH_INPUT = r"(item|file|vector store|previous response|conversation) with id|no such \w+ object"
+"""A 404 for something that the request names, not for the model (OpenAI; vercel/ai#7543)."""
 _TEXT_STATUSES = frozenset({400, 413, 422})
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})
 _NEVER_RETRYABLE_STATUSES = frozenset({413, 501})
@@ -277,6 +279,8 @@ def error_kind(
         for pattern, named in _BY_TEXT:
             if re.search(pattern, message, re.IGNORECASE | re.DOTALL):
                 return named
+    if status == 404 and re.match(_NO_SUCH_INPUT, message, re.IGNORECASE):
+        return ValidationError
     if status == 404 and in_band and target.provider.quirks.not_found_is_model:
         return ModelNotFoundError
     if status >= 500 or status in {200, 408}:

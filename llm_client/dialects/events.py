@@ -106,7 +106,7 @@ class EventDecoder:
                 return self.whole(b"\n".join(self._sse.foreign))
             self._fail(not_an_answer("nothing", self._target), chunks)
         elif not cut_inside and self._is_whole():
-            self._finish(chunks)
+            self._finish_or_fail(chunks)
         else:
             self._fail(self._foreign_error() or self._interrupted(), chunks)
         return chunks
@@ -184,6 +184,14 @@ class EventDecoder:
             )
         )
 
+    def _finish_or_fail(self, chunks: list[StreamChunk]) -> None:
+        """End the answer outside of the reading of an event."""
+        try:
+            self._finish(chunks)
+        except UNREADABLE:
+            what = "events that cannot be put together"
+            self._fail(not_an_answer(what, self._target), chunks)
+
     def _fail(self, error: LLMError, chunks: list[StreamChunk]) -> None:
         """End the answer: it will not become whole."""
         self.done = True
@@ -241,7 +249,7 @@ class EventDecoder:
             return True
         if data == b"[DONE]":
             if self._is_whole():
-                self._finish(chunks)
+                self._finish_or_fail(chunks)
             return True
         if last:
             return False

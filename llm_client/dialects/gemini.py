@@ -20,6 +20,7 @@ from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
 from .errors import answer_error
+from .events import token_count
 from .gemini_contents import encode_messages
 from .gemini_stream import GeminiDecoder
 from .http import json_request
@@ -28,7 +29,7 @@ from .requests import cannot_say, checked_tool_choice, make_body
 if TYPE_CHECKING:
     from ..types.models import ModelInfo, ModelPage
 
-__all__ = ["Gemini", "GeminiDecoder"]
+__all__ = ["Gemini", "GeminiDecoder", "resource_path"]
 
 _KEY_HEADER = "x-goog-api-key"
 _OURS = frozenset({"contents"})
@@ -64,7 +65,7 @@ class Gemini:
         }
         body = make_body({"contents": contents}, asked, request, target, _OURS)
         method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-        path = f"/{_resource(target.model)}:{method}"
+        path = f"/{resource_path(target.model)}:{method}"
         return json_request(
             "POST", path, target, body, stream=request.stream, key_header=_KEY_HEADER
         )
@@ -114,7 +115,7 @@ class Gemini:
         )
 
 
-def _resource(model: str) -> str:
+def resource_path(model: str) -> str:
     """Return the path of a model: `models/x`, `tunedModels/x`, or a bare name."""
     for kind in ("models", "tunedModels"):
         if model.startswith(f"{kind}/"):
@@ -184,14 +185,13 @@ def _tool_config(request: LLMRequest) -> dict[str, Any] | None:
 def _model(row: Mapping[str, Any], target: Target) -> ModelInfo:
     from ..types.models import ModelInfo
 
-    window, most = row.get("inputTokenLimit"), row.get("outputTokenLimit")
     description = row.get("description") or row.get("displayName")
     return ModelInfo(
         id=str(row["name"]).removeprefix("models/"),
         provider=target.provider.name,
-        context_length=window if isinstance(window, int) else None,
+        context_length=token_count(row.get("inputTokenLimit")) or None,
         description=description if isinstance(description, str) else None,
-        max_output_tokens=most if isinstance(most, int) else None,
+        max_output_tokens=token_count(row.get("outputTokenLimit")) or None,
         capabilities=_capabilities(row),
     )
 

@@ -59,7 +59,9 @@ def json_request(
         encoded = _encode(body)
     sent.update(headers)
     sent.update((name.lower(), value) for name, value in target.headers)
-    key_header = (target.provider.key_header or key_header or "authorization").lower()
+    row = target.provider
+    own = dict(row.dialect_key_headers).get(row.dialect) or row.key_header
+    key_header = (own or key_header or "authorization").lower()
     if target.api_key:
         key = target.api_key.reveal()
         sent[key_header] = f"Bearer {key}" if key_header == "authorization" else key

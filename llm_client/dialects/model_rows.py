@@ -129,7 +129,7 @@ def read_model(row: Mapping[str, Any], provider: str) -> ModelInfo | None:
     return ModelInfo(
         id=id,
         provider=provider,
-        created=created if type(created) is int and created > 0 else None,
+        created=created if type(created) is int and created >= 0 else None,
         owned_by=first_text(row, "owned_by", "organization", "publisher"),
         context_length=max(filter(None, within), default=None) or next(filter(None, windows), None),
         description=first_text(row, "description", "summary"),

@@ -6,14 +6,13 @@ prompt silently and swallows errors in mid-stream (WIRE.md §§0.5, 6).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import AuthenticationError, LLMError, ValidationError
 from ..providers.ollama_models import thinking_levels
 from ..types.http import Head, HttpRequest
-from ..types.messages import Message, Tool
+from ..types.messages import Message, Tool, ToolCall
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
@@ -22,7 +21,7 @@ from .errors import answer_error, not_an_answer
 from .events import UNREADABLE
 from .http import json_request
 from .ollama_stream import OllamaDecoder
-from .requests import cannot_say, checked_tool_choice
+from .requests import call_arguments, cannot_say, checked_tool_choice
 
 if TYPE_CHECKING:
     from ..types.models import ModelInfo, ModelPage
@@ -44,7 +43,7 @@ class Ollama:
             raise cannot_say("Ollama", "suffix", hint="Its chat fills no gaps: leave it out.")
         body: dict[str, Any] = {
             "model": target.model,
-            "messages": [_encode_message(message) for message in request.messages],
+            "messages": _encode_messages(request.messages),
             # Its default is true, also for a request that says nothing.
             "stream": request.stream,
             # Its default is to cut off the start of a prompt that is too long, silently.
@@ -134,7 +133,18 @@ def _sign_in_url(body: bytes) -> str | None:
     return url if isinstance(url, str) and url else None
 
 
-def _encode_message(message: Message) -> dict[str, Any]:
+def _encode_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    # As the conversation goes: ids that were made up here come again in every answer.
+    names: dict[str, str] = {}
+    encoded = []
+    for message in messages:
+        names.update((call.id, call.name) for call in message.tool_calls)
+        encoded.append(_encode_message(message, names))
+    return encoded
+
+
+def _encode_message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a message; `names` are those of the called tools by the ids of the calls."""
     role = "system" if message.role == "developer" else message.role
     encoded: dict[str, Any] = {"role": role, "content": message.content}
     if isinstance(message.content, tuple):
@@ -147,29 +157,29 @@ def _encode_message(message: Message) -> dict[str, Any]:
         encoded["thinking"] = message.reasoning
     if message.tool_call_id is not None:
         encoded["tool_call_id"] = message.tool_call_id
-    if message.name is not None and message.role == "tool":
-        encoded["tool_name"] = message.name
+    if message.role == "tool":
+        # Many templates know results by their tools, and messages in OpenAI's shape have only ids.
+        name = message.name or names.get(message.tool_call_id or "")
+        if name:
+            encoded["tool_name"] = name
     if message.tool_calls:
         encoded["tool_calls"] = [
-            {"id": call.id, "function": {"name": call.name, "arguments": _object(call.arguments)}}
+            {"id": call.id, "function": {"name": call.name, "arguments": _arguments(call)}}
             for call in message.tool_calls
         ]
     return encoded
 
 
-def _object(arguments: str) -> dict[str, Any]:
-    try:
-        value = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
+def _arguments(call: ToolCall) -> dict[str, Any]:
+    arguments = call_arguments(call)
+    if arguments is None:
         raise ValidationError(
-            f"The arguments {arguments[:80]!r} of a tool call are no JSON object, "
+            f"The arguments {call.arguments[:80]!r} of a tool call are no JSON object, "
             "which Ollama needs.",
             hint="Repair them, or leave the call and its result out of the messages.",
             param="tool_calls",
         )
-    return value
+    return arguments
 
 
 def _encode_tools(request: LLMRequest) -> list[dict[str, Any]] | None:

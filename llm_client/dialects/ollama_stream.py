@@ -11,6 +11,7 @@ from ..types.response import StreamChunk, ToolCallDelta, Usage
 from ..types.target import Target
 from ..wire.jsontext import parse_json
 from ..wire.ndjson import NDJSONDecoder
+from ..wire.surrogates import SurrogateJoiner
 from .errors import describe, not_an_answer, stream_error
 from .events import UNREADABLE, text_or_none, token_count
 
@@ -23,11 +24,23 @@ __all__ = ["OllamaDecoder"]
 class OllamaDecoder:
     """Decodes one answer: NDJSON, the last line has `done: true`."""
 
-    __slots__ = ("_calls", "_keep_raw", "_lines", "_saw_line", "_target", "_think", "done")
+    __slots__ = (
+        "_calls",
+        "_content",
+        "_keep_raw",
+        "_lines",
+        "_saw_line",
+        "_target",
+        "_think",
+        "_thinking",
+        "done",
+    )
 
     def __init__(self, target: Target, *, keep_raw: bool = False) -> None:
         self._target = target
         self._lines = NDJSONDecoder()
+        self._content = SurrogateJoiner()
+        self._thinking = SurrogateJoiner()
         self._calls = 0
         self._keep_raw = keep_raw
         self._saw_line = False
@@ -109,15 +122,15 @@ class OllamaDecoder:
         if self._think is not None:
             content, thought = self._think.feed(content)
             thinking += thought
-        if content or thinking:
-            chunks.append(self._chunk(content, thinking, model=model))
+        self._say(chunks, self._content.feed(content), self._thinking.feed(thinking), model)
         for call in message.get("tool_calls") or ():
             chunks.append(self._chunk(tool_call=self._tool_call(call), model=model))
 
     def _finish(self, payload: dict[str, Any], chunks: list[StreamChunk]) -> None:
         self.done = True
-        if self._think is not None and any(held := self._think.end()):
-            chunks.append(self._chunk(*held))
+        content, thinking = self._think.end() if self._think is not None else ("", "")
+        content = self._content.feed(content) + self._content.end()
+        self._say(chunks, content, self._thinking.feed(thinking) + self._thinking.end())
         chunks.append(
             self._chunk(
                 is_done=True,
@@ -127,6 +140,10 @@ class OllamaDecoder:
                 raw=payload if self._keep_raw else None,
             )
         )
+
+    def _say(self, chunks: list[StreamChunk], content: str, thinking: str, model: str = "") -> None:
+        if content or thinking:
+            chunks.append(self._chunk(content, thinking, model=model))
 
     def _fail(self, error: LLMError, chunks: list[StreamChunk]) -> None:
         self.done = True

@@ -62,7 +62,7 @@ class OpenAIChat:
             "top_p": request.top_p,
             quirks.max_tokens_field: request.max_tokens,
             "stop": list(request.stop) or None,
-            "seed": request.seed,
+            quirks.seed_field: request.seed,
             "tools": [_encode_tool(tool) for tool in request.tools] or None,
             "tool_choice": _encode_tool_choice(request, target),
             "response_format": _encode_schema(request.schema),
@@ -113,7 +113,7 @@ def _encode_message(message: Message, target: Target) -> dict[str, Any]:
         # (pi#1048, theia#15144).
         role = "system"
     encoded: dict[str, Any] = {"role": role, "content": _encode_content(message, target)}
-    if message.name is not None and message.role != "tool":
+    if message.name is not None and message.role != "tool" and quirks.names:
         encoded["name"] = message.name
     if message.tool_call_id is not None:
         encoded["tool_call_id"] = message.tool_call_id
@@ -129,12 +129,12 @@ def _encode_message(message: Message, target: Target) -> dict[str, Any]:
 
 
 def _encode_content(message: Message, target: Target) -> Any:
-    mark_cache = message.cache and target.provider.quirks.cache_control
-    if not mark_cache and not isinstance(message.content, tuple):
+    quirks = target.provider.quirks
+    if not (message.cache and quirks.cache_control) and not isinstance(message.content, tuple):
         return message.content
     from .content_parts import chat_parts
 
-    return chat_parts(message, mark_cache=mark_cache)
+    return chat_parts(message, quirks)
 
 
 def _encode_call(call: ToolCall) -> dict[str, Any]:

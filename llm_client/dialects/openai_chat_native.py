@@ -179,8 +179,10 @@ def native_fields(message: Message, target: Target) -> Mapping[str, Any]:
     state = message.provider_state
     if state is None or not state.fits(target.provider.name, _DIALECT) or len(state.items) != 1:
         return {}
-    item = state.items[0]
-    ids = [call.get("id") for call in _objects(item.get("tool_calls"))]
+    calls = _objects(state.items[0].get("tool_calls"))
+    # Histories are edited by hand: what is no call is not counted as one.
+    item = {**state.items[0], "tool_calls": calls}
+    ids = [call.get("id") for call in calls]
     if ids != [call.id for call in message.tool_calls]:
         return {}
     texts = [part.get("text") for part in _objects(item.get("content"))]

@@ -121,4 +121,4 @@ def _prompt(request: LLMRequest) -> str | LongText:
         raise cannot_say(_WHO, "content", hint=f"It takes text only, no {other}.")
     from .content_parts import joined_text
 
-    return joined_text(message.content)
+    return joined_text(message, "")  # to be gone on with, so nothing may come between

@@ -42,6 +42,8 @@ _CHAT_HINT = "OpenAI Chat can be told: `--dialect openai-chat`."
 class OpenAIResponses:
     """The dialect. Stateless."""
 
+    unasked_fields = ("store", "include", "reasoning.summary")
+
     def encode(self, request: LLMRequest, target: Target) -> HttpRequest:
         """Return the request as it goes on the wire."""
         _refuse(request)
@@ -209,7 +211,7 @@ def _answer(message: Message, position: int) -> dict[str, Any]:
             if part.kind != "text":
                 hint = f"An assistant's message has no {part.kind}."
                 raise cannot_say(_WHO, "content", hint=hint)
-        text = joined_text(message.content)
+        text = joined_text(message)
     return {
         "type": "message",
         "id": f"msg_{position}",

@@ -41,6 +41,12 @@ def checked_tool_choice(request: LLMRequest) -> str | None:
         ValidationError: it is neither, or there are no tools to choose from.
     """
     choice = request.tool_choice
+    if choice == "required" and not request.tools:
+        raise ValidationError(
+            "tool_choice 'required' asks for a call, but there are no tools.",
+            hint="Give some with `tools=[…]`.",
+            param="tool_choice",
+        )
     if choice is None or choice in TOOL_CHOICES or choice in {tool.name for tool in request.tools}:
         return choice
     raise ValidationError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..dialects.base import EmbedLimits
 from ..dialects.embeddings import find_embedder
-from ..exceptions import LLMServiceError
+from ..exceptions import ConfigurationError, LLMServiceError
 from ..types.embedding import EmbeddingRequest, EmbeddingResponse, Vectors, total_usage
 from ..types.response import StreamChunk
 from ..types.target import Target
@@ -35,8 +35,8 @@ def run_embedding(request: EmbeddingRequest, context: CallContext) -> Steps[Embe
         ConfigurationError: the target has no embeddings.
         LLMError: one of the requests failed.
     """
-    target = context.route[0]
-    embedder = find_embedder(target)
+    embedder = find_embedder(context.route[0])
+    target = _for_embeddings(context.route[0])
     started = context.clock()
     progress = Progress(started, Deadline(context.deadline, started, context.clock))
     if not target.model:
@@ -57,6 +57,23 @@ def run_embedding(request: EmbeddingRequest, context: CallContext) -> Steps[Embe
         raw=tuple(answer.raw for answer in answers),
         metadata={"call_id": context.call_id},
     )
+
+
+def _for_embeddings(target: Target) -> Target:
+    """Return a target with the provider's model for embeddings in the place of the one that answers.
+
+    Raises:
+        ConfigurationError: which one that is, is not known.
+    """
+    provider = target.provider
+    if not target.model or target.model != provider.default_model:
+        return target
+    if not provider.embed_model:
+        raise ConfigurationError(
+            f"Nothing says which model of {provider.name!r} makes the embeddings.",
+            hint="Name it: `client.embed(texts, model=…)`.",
+        )
+    return replace(target, model=provider.embed_model)
 
 
 def _batches(texts: Iterable[str], limits: EmbedLimits) -> Iterator[tuple[str, ...]]:

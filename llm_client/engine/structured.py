@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ..exceptions import InvalidOutputError, LLMError
+from ..exceptions import InvalidOutputError, LLMError, ValidationError
 from ..policy.structured import (
     Asking,
     Mode,
@@ -18,6 +18,7 @@ from ..policy.structured import (
     first_mode,
     invalid_output,
     judge,
+    mode_after,
     next_mode,
 )
 from ..types.request import LLMRequest
@@ -80,6 +81,7 @@ class SchemaAttempts:
             LLMError: an attempt failed otherwise; the next call goes on from there.
         """
         mode = self._mode = self._mode or first_mode(self._request, target)
+        cannot_say: LLMError | None = None
         while True:
             asking = Asking.of(self._asked, mode)
             self._rejected = None
@@ -92,9 +94,19 @@ class SchemaAttempts:
                     raise
                 weaker = next_mode(error, mode, self._request, target)
                 if weaker is not None:
-                    self._say(f"{target.spec} refused the JSON schema: {_WAYS[weaker]}.")
+                    if _is_ours(error):
+                        # Nothing was sent: the dialect has no words for it.
+                        cannot_say = cannot_say or error.with_traceback(None)
+                    else:
+                        self._say(f"{target.spec} refused the JSON schema: {_WAYS[weaker]}.")
                     mode = self._mode = weaker
+                elif cannot_say is not None and _is_ours(error):
+                    # The last way is no way either: what was asked for is the schema, nothing else.
+                    raise cannot_say from None
                 elif isinstance(error, InvalidOutputError) and self._may_ask_again(error):
+                    if self._rejected is not None:
+                        problems = self._rejected[1]
+                        mode = self._mode = mode_after(problems, mode, self._request, target)
                     self._say(
                         f"{target.spec} is asked again ({self._retries - self._left} of "
                         f"{self._retries}): {error}"
@@ -127,6 +139,11 @@ class SchemaAttempts:
             self._asked = asked_again(self._request, response, problems)
         self._left -= 1
         return True
+
+
+def _is_ours(error: LLMError) -> bool:
+    """Return whether a request was refused here, before it was sent."""
+    return isinstance(error, ValidationError) and error.status is None
 
 
 _WAYS: dict[Mode, str] = {

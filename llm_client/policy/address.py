@@ -12,13 +12,14 @@ from urllib.parse import unquote, urlsplit
 
 from ..dialects import check_dialect
 from ..exceptions import ConfigurationError
-from ..types.secret import Secret
+from ..types.secret import Secret, without_password
 from ..types.target import ProviderSpec, Target
 from ..wire.loopback import is_loopback_host
 
 __all__ = [
     "is_loopback",
     "is_model_path",
+    "is_usual",
     "normal_url",
     "of_dialect",
     "with_dialect",
@@ -55,10 +56,14 @@ _ENDINGS: Final = {
 """By dialect: what users add and it does not want, in the order in which it is taken off."""
 
 
-def normal_url(url: str, row: ProviderSpec, dialect: str) -> str:
+def normal_url(url: str, row: ProviderSpec, dialect: str, *, path: str = "") -> str:
     """Return an address as users write it (OLLAMA_HOST is often `0.0.0.0:11434`) made whole.
 
-    Without a path it gets that of the provider's own address in this dialect.
+    Args:
+        url: as it was written.
+        row: whose it is.
+        dialect: in which it is spoken to.
+        path: put behind a host alone; empty: that of the provider's own address in this dialect.
 
     Raises:
         ConfigurationError: it is no address.
@@ -75,9 +80,9 @@ def normal_url(url: str, row: ProviderSpec, dialect: str) -> str:
         host = port = None
     known = host is not None or port is not None
     if not known or parts.scheme not in _SCHEMES or _UNWANTED.search(text):
-        raise ConfigurationError(
-            f"{url!r} is no address of a server.", hint="Write it as `http://HOST:PORT/v1`."
-        )
+        raise _no_address(url)
+    if schemeless and _is_encrypted(row) and port is None and not is_loopback(text):
+        parts = parts._replace(scheme="https")  # it is known to be, and a key goes there
     if port is None and schemeless and "{" not in row.base_url:
         port = urlsplit(row.base_url).port
     name = _REACHABLE.get(host or "", host or "")
@@ -88,10 +93,32 @@ def normal_url(url: str, row: ProviderSpec, dialect: str) -> str:
             "" if port is None else f":{port}",
         )
     )
-    path = parts.path.rstrip("/")
+    written = parts.path.rstrip("/")
     for ending in _ENDINGS[dialect]:
-        path = path.removesuffix(ending)
-    return parts._replace(netloc=netloc, path=path or _usual_path(row, dialect)).geturl()
+        written = written.removesuffix(ending)
+    path = written or path or _usual_path(row, dialect)
+    return parts._replace(netloc=netloc, path=path).geturl()
+
+
+def _no_address(url: str) -> ConfigurationError:
+    shown = without_password(url)
+    if "?" in url:
+        return ConfigurationError(
+            f"{shown!r} has a query, which an address of a server cannot have.",
+            hint="Leave out the `?` and what follows; a key belongs into the provider's variable.",
+        )
+    return ConfigurationError(
+        f"{shown!r} is no address of a server.", hint="Write it as `http://HOST:PORT/v1`."
+    )
+
+
+def is_usual(url: str, row: ProviderSpec, dialect: str) -> bool:
+    """Return whether an address has the path of the provider's own in this dialect."""
+    return urlsplit(url).path == _usual_path(row, dialect)
+
+
+def _is_encrypted(row: ProviderSpec) -> bool:
+    return row.base_url.startswith(("https://", "{"))
 
 
 def without_credentials(url: str) -> tuple[str, Secret | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from ..exceptions import ConfigurationError
 from ..types.target import ProviderField, ProviderSpec, Variant, variable_part
@@ -47,10 +47,15 @@ class Blanks:
         """Refuse what the provider has no field for.
 
         Raises:
-            ConfigurationError: the code says something that is none.
+            ConfigurationError: the code says something that is none, or is no text.
         """
         names = [field.name for field in self.row.fields]
-        for name in self.given:
+        for name, value in self.given.items():
+            said: object = value
+            if not isinstance(said, str | None):
+                raise ConfigurationError(
+                    f"The field {name!r} of {self.row.name!r} is a text, not {said!r}."
+                )
             if name not in names:
                 from difflib import get_close_matches
 
@@ -78,16 +83,28 @@ class Blanks:
 
         return re.sub(_BLANK, value, template)
 
+    def path(self, template: str) -> str:
+        """Return the path of an address, its values filled in; its host may be any."""
+        return self.address(urlsplit(re.sub(rf"^{_BLANK}", "http://host", template)).path)
+
     def variant(self, dialect: str) -> Variant | None:
         """Return the form of the address that the given fields ask for; `None`: the usual one."""
         for variant in self.row.variants:
-            if variant.dialect in {"", dialect} and self._value(variant.field):
-                return variant
+            if dialect in (variant.dialects or (dialect,)):
+                value = self._value(variant.field)
+                if value and value == (variant.value or value):
+                    return variant
         return None
 
-    def query(self, dialect: str) -> str:
-        """Return what stands behind every address, without the question mark."""
-        variant = self.variant(dialect)
+    def sent_model(self, template: str) -> str:
+        """Return the name of the model as it is sent to an address of this form."""
+        for field in self.row.fields:
+            if field.is_model and f"{{{field.name}}}" not in template:
+                return self._value(field.name)
+        return self.model
+
+    def query(self, variant: Variant | None) -> str:
+        """Return what stands behind every address of a form, without the question mark."""
         return urlencode(
             [*self._pairs(self.row.query), *self._pairs(variant.query if variant else ())]
         )
@@ -115,14 +132,17 @@ class Blanks:
                 f"{self.row.name!r} needs a model in its address, and none is named.",
                 hint="Name one with `-m`.",
             )
-        variables = field_variables(self.row, field)
-        shown = field.env or variables
-        example = field.example or "…"
         raise ConfigurationError(
-            f"{self.row.name!r} needs its {field.name!r}, for example {example!r}.",
-            hint=f"Set {' or '.join(shown)}: `export {shown[0]}={example}`, "
-            f'or write `{field.name} = "{example}"` under `[providers.{self.row.name}]` '
-            "in the configuration.",
+            f"{self.row.name!r} needs its {field.name!r}, for example {field.example!r}.",
+            hint=self._how_to_set(field),
+        )
+
+    def _how_to_set(self, field: ProviderField) -> str:
+        shown = field.env or field_variables(self.row, field)
+        return (
+            f"Set {' or '.join(shown)}: `export {shown[0]}={field.example}`, "
+            f'or write `{field.name} = "{field.example}"` under `[providers.{self.row.name}]` '
+            "in the configuration." + (" Or leave it out." if field.optional else "")
         )
 
     def _value(self, name: str) -> str:
@@ -138,29 +158,36 @@ class Blanks:
         text = next((text for text in said if text and text.strip()), None)
         if text is None:
             return field.default.replace("{model}", self.model)
-        return _cleaned(text, field)
+        return self._cleaned(text.strip(), field)
+
+    def _cleaned(self, text: str, field: ProviderField) -> str:
+        """Return a value without what users write around it.
+
+        Raises:
+            ConfigurationError: it has a line break or the like, which no header can have, or it
+                cannot be what it should be.
+        """
+        if not text.isprintable():
+            raise ConfigurationError(
+                f"{field.name!r} has characters that cannot be sent: {text!r}."
+            )
+        scheme, _, rest = text.rpartition("://")
+        if field.leftover:
+            rest = re.sub(rf"(?:{field.leftover})$", "", rest)
+        rest = rest.rstrip("/")
+        # Without a scheme a name alone is that of a resource.
+        is_one = bool(scheme) or "." in rest or ":" in rest if field.is_address else True
+        if not is_one or (field.pattern and re.fullmatch(field.pattern, rest) is None):
+            raise ConfigurationError(
+                f"The {field.name!r} of {self.row.name!r} is wrong: {text!r}. "
+                f"It looks like {field.example!r}.",
+                hint=self._how_to_set(field),
+            )
+        return f"{scheme or 'https'}://{rest}" if field.is_address else rest
 
     def _field(self, name: str) -> ProviderField | None:
         """Return the field of that name; `None` stands for the model."""
         return next((field for field in self.row.fields if field.name == name), None)
-
-
-def _cleaned(text: str, field: ProviderField) -> str:
-    """Return a value without what users write around it.
-
-    Raises:
-        ConfigurationError: it has a line break or the like, which no header can have.
-    """
-    text = text.strip()
-    if not text.isprintable():
-        raise ConfigurationError(f"{field.name!r} has characters that cannot be sent: {text!r}.")
-    scheme, _, rest = text.rpartition("://")
-    rest = rest.rstrip("/")
-    for ending in field.endings:
-        rest = rest.removesuffix(ending)
-    if field.is_address:
-        return f"{scheme or 'https'}://{rest}"
-    return rest
 
 
 _BLANK = r"\{(\w+)\}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from ..dialects import find_dialect
+from ..dialects.base import SaysUnasked
 from ..exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -30,7 +32,6 @@ JITTER = 0.25
 LONGEST_REQUESTED_DELAY = 120.0
 """Seconds. A provider that asks for more has failed for now: a fallback can act."""
 
-_OPTIONAL_FIELDS = ("store", "include", "reasoning.summary")
 _UNKNOWN_WORDS = "(?:extra|unexpected|unknown|unrecognized|unsupported)"
 
 
@@ -77,7 +78,7 @@ def without_refused_field(error: LLMError, target: Target) -> Target | None:
     quirks = target.provider.quirks
     if quirks.stream_options and "stream_options" in f"{error.message} {error.param} {error.body}":
         quirks = replace(quirks, stream_options=False)
-    elif target.provider.dialect == "openai-responses" and (field := _refused_field(error, target)):
+    elif (field := _refused_field(error, target)) is not None:
         quirks = replace(quirks, omits=(*quirks.omits, field))
     elif (field := quirks.embed_base64_field) and field in f"{error.message} {error.param}":
         quirks = replace(quirks, embed_base64_field="")
@@ -87,9 +88,10 @@ def without_refused_field(error: LLMError, target: Target) -> Target | None:
 
 
 def _refused_field(error: ValidationError, target: Target) -> str | None:
-    """Return the optional field of OpenAI Responses that an error is about."""
+    """Return the field that an error is about, of those that the dialect says without being asked."""
+    dialect = find_dialect(target.provider.dialect)
     param = (error.param or "").removeprefix("body.")
-    for field in _OPTIONAL_FIELDS:
+    for field in dialect.unasked_fields if isinstance(dialect, SaysUnasked) else ():
         named = rf"{_UNKNOWN_WORDS}.{{0,80}}\b{re.escape(field)}\b"
         if field not in target.provider.quirks.omits and (
             param == field or re.search(named, error.message, re.IGNORECASE | re.DOTALL)

@@ -16,10 +16,11 @@ from ..providers.catalog import CATALOG, find_provider
 from ..types.config import LLMConfig, Profile, ProviderSettings, RetrySettings, Settings
 from ..types.http import DEFAULT_CONNECT_SECONDS, DEFAULT_SILENCE_SECONDS, Timeouts
 from ..types.secret import Secret, without_password
-from ..types.target import ProviderSpec, Target, variable_part
+from ..types.target import ProviderSpec, Target, Variant, variable_part
 from .address import (
     is_loopback,
     is_model_path,
+    is_usual,
     normal_url,
     of_dialect,
     with_dialect,
@@ -87,8 +88,11 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
     blanks = Blanks(row, model, config.fields, own.fields, environ)
     blanks.check()
     override = _override(row, environ, given=config.base_url) or own.base_url
+    form = blanks.variant(dialect)
     if override:
-        address = _overridden(override, row, dialect)
+        address = _overridden(override, blanks, form, dialect)
+        if is_usual(address, row, dialect):
+            form = None
     elif row.in_process_base_url and (row.is_in_process or from_variable or is_model_path(model)):
         address = of_dialect(row.in_process_base_url, row.dialect, dialect)
     else:
@@ -97,14 +101,14 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
     verify_ssl = own.verify_ssl if config.verify_ssl is None else config.verify_ssl
     return Target(
         provider=_concrete(row, dialect, blanks, overridden=bool(override)),
-        model=model,
+        model=blanks.sent_model(form.base_url if form else row.base_url),
         base_url=base_url,
         api_key=resolve_key(row, environ, given=config.api_key),
         basic_auth=basic_auth,
         timeouts=_timeouts(row, own.timeout if config.timeout is None else config.timeout),
         options={**own.options, **config.options},
         headers=(*blanks.headers(), *own.headers.items()),
-        query=blanks.query(dialect),
+        query=blanks.query(form),
         verify_ssl=True if verify_ssl is None else verify_ssl,
     )
 
@@ -205,7 +209,7 @@ def _row(name: str, own: ProviderSettings) -> ProviderSpec:
     if own.api_key_env:
         row = replace(row, key_env=(own.api_key_env,))
     if own.key_header:
-        row = replace(row, key_header=own.key_header)
+        row = replace(row, key_header=own.key_header, dialect_key_headers=())
     return row
 
 
@@ -220,14 +224,15 @@ def _override(
     )
 
 
-def _overridden(override: str, row: ProviderSpec, dialect: str) -> str:
+def _overridden(override: str, blanks: Blanks, form: Variant | None, dialect: str) -> str:
+    row = blanks.row
     if row.is_in_process:
         raise ConfigurationError(
             f"{row.name!r} runs in this process and has no address, but one is given: "
             f"{without_password(override)!r}.",
             hint="Leave out the provider or the address.",
         )
-    return normal_url(override, row, dialect)
+    return normal_url(override, row, dialect, path=blanks.path(form.base_url) if form else "")
 
 
 def _own_address(blanks: Blanks, dialect: str) -> str:
@@ -256,9 +261,10 @@ def _concrete(row: ProviderSpec, dialect: str, blanks: Blanks, *, overridden: bo
     if overridden:
         addresses: tuple[tuple[str, str], ...] = ()
     else:
-        addresses = tuple((name, blanks.address(url)) for name, url in row.dialect_base_urls)
-        if addresses and dialect != row.dialect:
-            addresses = ((row.dialect, _own_address(blanks, row.dialect)), *addresses)
+        written = [(name, blanks.address(url)) for name, url in row.dialect_base_urls]
+        if written and dialect != row.dialect:
+            written.insert(0, (row.dialect, _own_address(blanks, row.dialect)))
+        addresses = tuple((name, without_credentials(url)[0]) for name, url in written)
     if (dialect, addresses) == (row.dialect, row.dialect_base_urls):
         return row
     return replace(row, dialect=dialect, dialect_base_urls=addresses)

@@ -29,6 +29,7 @@ __all__ = [
     "first_mode",
     "invalid_output",
     "judge",
+    "mode_after",
     "next_mode",
     "read_answer",
 ]
@@ -51,6 +52,7 @@ _REFUSALS: dict[Mode, re.Pattern[str]] = {
     ),
     "tool": re.compile(r"\btool|function.?call|json.?schema|\bgrammar\b", re.IGNORECASE),
 }
+_NO_JSON = "the answer is no JSON"
 _INSTRUCTION = (
     "{when} one JSON value and nothing else: no words around it, no code fence. "
     "It must follow this JSON schema:\n{schema}"
@@ -109,6 +111,21 @@ def next_mode(error: LLMError, mode: Mode, request: LLMRequest, target: Target) 
     refused = error.param == "schema" or _REFUSALS[mode].search(said)
     if isinstance(error, ContextLengthError) or not refused:
         return None
+    return _weaker(mode, request, target)
+
+
+def mode_after(problems: Sequence[str], mode: Mode, request: LLMRequest, target: Target) -> Mode:
+    """Return how to ask again after an answer with problems.
+
+    One that is no JSON at all is from a server that passes over the field for the schema, as
+    llama.cpp does in Responses and Anthropic Messages (seen 2026-11).
+    """
+    if mode == "native" and problems[0].startswith(_NO_JSON):
+        return _weaker(mode, request, target)
+    return mode
+
+
+def _weaker(mode: Mode, request: LLMRequest, target: Target) -> Mode:
     return "tool" if mode == "native" and _can_be_tool(request, target) else "prompt"
 
 
@@ -228,7 +245,7 @@ def read_answer(
     except RecursionError:
         wrong = ["the answer is nested too deeply"]
     except ValueError as error:
-        wrong = wrong or [f"the answer is no JSON: {error}"]
+        wrong = wrong or [f"{_NO_JSON}: {error}"]
     return None, wrong
 
 

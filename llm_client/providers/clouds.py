@@ -18,6 +18,7 @@ _SCHEMA_IN_WORDS: Final = Quirks(max_tokens_field="max_tokens", schema="prompt")
 _BEARER: Final = "authorization"
 """Also on an address for Anthropic's dialect, whose own vendor wants `x-api-key`."""
 _API_VERSION: Final = (("api-version", "{api_version}"),)
+_HF: Final = "https://router.huggingface.co"
 
 CLOUDS: Final = (
     ProviderSpec(
@@ -25,9 +26,22 @@ CLOUDS: Final = (
         base_url="https://router.huggingface.co/v1",
         dialect="openai-chat",
         key_env=("HF_TOKEN",),
-        fields=(ProviderField("sub", optional=True, example="together"),),
-        # One sub-provider's models under its own names; without it the router chooses.
-        variants=(Variant("sub", "https://router.huggingface.co/{sub}/v1"),),
+        fields=(
+            ProviderField(
+                "sub", optional=True, example="together", leftover="/v1", pattern="[A-Za-z0-9-]+"
+            ),
+        ),
+        # One sub-provider's models under its own names; without it the router chooses. Their paths
+        # differ (huggingface_hub 2.4, inference/_providers).
+        variants=(
+            Variant("sub", f"{_HF}/cohere/compatibility/v1", value="cohere"),
+            Variant("sub", f"{_HF}/deepinfra/v1/openai", value="deepinfra"),
+            Variant("sub", f"{_HF}/fireworks-ai/inference/v1", value="fireworks-ai"),
+            Variant("sub", f"{_HF}/groq/openai/v1", value="groq"),
+            Variant("sub", f"{_HF}/novita/v3/openai", value="novita"),
+            Variant("sub", f"{_HF}/zai-org/api/paas/v4", value="zai-org"),
+            Variant("sub", f"{_HF}/{{sub}}/v1"),
+        ),
         # The token is for downloads first.
         chosen_by_key=False,
         # No embeddings: any-llm.
@@ -48,28 +62,38 @@ CLOUDS: Final = (
         dialect="openai-chat",
         key_env=("AZURE_OPENAI_API_KEY",),
         key_header="api-key",
+        dialect_key_headers=(("anthropic", "x-api-key"),),  # anthropic 2.11, lib/foundry.py
         fields=(
             ProviderField(
                 "endpoint",
                 env=("AZURE_OPENAI_ENDPOINT",),
                 example="https://NAME.openai.azure.com",
                 is_address=True,
-                endings=("/openai/v1", "/openai"),
+                leftover="/(?:openai|anthropic|models)(?:[/?].*)?",
             ),
             ProviderField(
                 "api_version",
                 env=("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
                 optional=True,
                 example="2024-10-21",
+                # `preview`, `latest` and `v1` are of the form that needs none.
+                pattern=r"\d{4}-\d\d-\d\d[\w.-]*",
             ),
-            ProviderField("deployment", default="{model}", example="OUR-DEPLOYMENT"),
+            ProviderField("deployment", default="{model}", is_model=True, example="OUR-DEPLOYMENT"),
         ),
         # The form before v1 has a deployment and a version; Responses are not under the former
         # (openai-python 3.52, lib/azure.py).
         variants=(
-            Variant("api_version", "{endpoint}/openai", _API_VERSION, "openai-responses"),
-            Variant("api_version", "{endpoint}/openai/deployments/{deployment}", _API_VERSION),
+            Variant("api_version", "{endpoint}/openai", _API_VERSION, ("openai-responses",)),
+            Variant(
+                "api_version",
+                "{endpoint}/openai/deployments/{deployment}",
+                _API_VERSION,
+                ("openai-chat", "openai-completions"),
+            ),
         ),
+        # anthropic 2.11, lib/foundry.py
+        dialect_base_urls=(("anthropic", "{endpoint}/anthropic"),),
         model_rules=OPENAI_MODEL_RULES,
         price_id="azure",
         chosen_by_key=False,
@@ -87,7 +111,7 @@ CLOUDS: Final = (
                 env=("DATABRICKS_HOST",),
                 example="https://NAME.cloud.databricks.com",
                 is_address=True,
-                endings=("/serving-endpoints",),
+                leftover=r"/serving-endpoints(?:[/?].*)?|/?\?o=.*",
             ),
         ),
         # docs.databricks.com, "Coding agents".
@@ -110,7 +134,8 @@ CLOUDS: Final = (
                 "account",
                 env=("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_ACCOUNT_ID"),
                 example="ORGANISATION-ACCOUNT",
-                endings=(".snowflakecomputing.com",),
+                leftover=r"\.snowflakecomputing\.com(?:/.*)?",
+                pattern="[A-Za-z0-9_.-]+",
             ),
         ),
         lists_models=False,
@@ -123,7 +148,12 @@ CLOUDS: Final = (
         # developers.cloudflare.com, "OpenAI compatible API endpoints"; LiteLLM.
         key_env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"),
         fields=(
-            ProviderField("account", env=("CLOUDFLARE_ACCOUNT_ID",), example="0123456789abcdef"),
+            ProviderField(
+                "account",
+                env=("CLOUDFLARE_ACCOUNT_ID",),
+                example="0123456789abcdef",
+                pattern="[A-Za-z0-9]+",
+            ),
         ),
         default_model="@cf/openai/gpt-oss-120b",
         lists_models=False,

@@ -29,7 +29,12 @@ HOSTS: Final = (
         key_header=_BEARER,
         price_id="openrouter",
         # `reasoning`, the older name of the limit and `cache_control`: pydantic-ai.
-        quirks=Quirks(max_tokens_field="max_tokens", effort="openrouter", cache_control=True),
+        quirks=Quirks(
+            max_tokens_field="max_tokens",
+            effort="openrouter",
+            cache_control=True,
+            document="file or address",  # openrouter.ai/docs, "PDF inputs"
+        ),
     ),
     ProviderSpec(
         name="groq",
@@ -234,6 +239,7 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("VOYAGE_API_KEY",),
         default_model="voyage-4",
+        embed_model="voyage-4",
         lists_models=False,
         price_id="voyageai",
         # It embeds and does not answer.
@@ -253,6 +259,7 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("JINA_API_KEY",),  # LiteLLM
         default_model="jina-embeddings-v4",
+        embed_model="jina-embeddings-v4",
         lists_models=False,
         # It embeds and does not answer.
         chosen_by_key=False,

@@ -28,6 +28,7 @@ MAKERS: Final = (
         key_env=("OPENAI_API_KEY",),
         base_url_env=("OPENAI_BASE_URL",),
         default_model="gpt-5.6-luna",
+        embed_model="text-embedding-3-small",
         model_rules=OPENAI_MODEL_RULES,
         price_id="openai",
         quirks=Quirks(call_ids=".{1,40}"),  # vercel/ai#5171
@@ -41,7 +42,7 @@ MAKERS: Final = (
         default_model="claude-sonnet-5-5",
         # WIRE.md §0.2: what proxies and local servers speak too.
         headers=(("anthropic-version", "{api_version}"),),
-        fields=(ProviderField("api_version", default="2023-06-01"),),
+        fields=(ProviderField("api_version", default="2023-06-01", example="2023-06-01"),),
         # A whole answer of more than ten minutes is cut by what lies between (Anthropic's SDK refuses
         # to ask for one), and the limit that is sent when none is asked for allows one.
         quirks=Quirks(streams_always=True),
@@ -66,6 +67,7 @@ MAKERS: Final = (
         key_env=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         base_url_env=("GOOGLE_GEMINI_BASE_URL",),  # google-genai
         default_model="gemini-flash-latest",
+        embed_model="gemini-embedding-001",
         dialect_base_urls=(
             # ai.google.dev, "OpenAI compatibility".
             ("openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai"),
@@ -78,11 +80,18 @@ MAKERS: Final = (
         dialect="openai-chat",
         key_env=("MISTRAL_API_KEY",),
         default_model="mistral-small-latest",
+        embed_model="mistral-embed",
         price_id="mistral",
         # 422 on stream_options.
         quirks=Quirks(
             max_tokens_field="max_tokens",
             stream_options=False,
+            # mistralai 3.7: `random_seed`, `DocumentURLChunk`, `AudioChunk`, and a `UserMessage`
+            # has no name; what it does not know it answers with 422.
+            seed_field="random_seed",
+            names=False,
+            document="document_url",
+            audio="text",
             call_ids="[A-Za-z0-9]{9}",  # langchain#24668
             embed_dimensions_field="output_dimension",  # mistralai
         ),
@@ -126,6 +135,7 @@ MAKERS: Final = (
         key_env=("CO_API_KEY", "COHERE_API_KEY"),
         base_url_env=("CO_API_URL",),  # cohere-python
         default_model="command-a-03-2025",
+        embed_model="embed-v4.0",
         dialect_base_urls=(
             # docs.cohere.com, "OpenAI SDK compatibility".
             ("openai-chat", "https://api.cohere.ai/compatibility/v1"),
@@ -172,7 +182,13 @@ MAKERS: Final = (
         key_header=_BEARER,
         fields=(
             # China's own is dashscope.aliyuncs.com; a key is of one of the two.
-            ProviderField("host", default="dashscope-intl.aliyuncs.com"),
+            ProviderField(
+                "host",
+                default="dashscope-intl.aliyuncs.com",
+                example="dashscope.aliyuncs.com",
+                leftover="/.*",
+                pattern=r"[A-Za-z0-9.-]+",
+            ),
         ),
         # help.aliyun.com, Model Studio, "Anthropic compatible".
         dialect_base_urls=(("anthropic", "https://{host}/apps/anthropic"),),

@@ -79,7 +79,8 @@ class ModelCache:
 
     def _path(self, target: Target) -> Path:
         key = target.api_key.reveal() if target.api_key else ""
-        identity = "\n".join((target.provider.name, target.base_url, key))
+        provider = target.provider
+        identity = "\n".join((provider.name, provider.dialect, target.base_url, target.query, key))
         digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24]
         return self._directory / f"{target.provider.name}-{digest}.json"
 

@@ -66,8 +66,8 @@ class _Media:
     def __post_init__(self) -> None:
         if (self.data is None) == (self.url is None):
             raise ValidationError(f"An {self.kind} needs either data or a url.", param="content")
-        if not isinstance(self.data, bytes | None) or not isinstance(self.url, str | None):
-            given = self.url if self.data is None else self.data
+        given: object = self.url if self.data is None else self.data
+        if not isinstance(given, str if self.data is None else bytes):
             raise ValidationError(
                 f"An {self.kind} is made of bytes or of a url, not of {type(given).__name__}.",
                 hint="Read a file with `llm_client.attach(path)`.",

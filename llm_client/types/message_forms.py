@@ -112,7 +112,7 @@ def write_message(message: Message) -> dict[str, Any]:
 
 
 def read_content(content: object) -> str | LongText | tuple[Part, ...]:
-    """Return the content of a message: text, or parts. Parts that are all text become one text.
+    """Return the content of a message: text, or parts. A single part that is text becomes one.
 
     Raises:
         ValidationError: it is neither, or holds a part of an unknown kind.
@@ -128,9 +128,9 @@ def read_content(content: object) -> str | LongText | tuple[Part, ...]:
             f"The content of a message is text or parts, not {type(content).__name__}."
         )
     parts = tuple(_part(part) for part in content)
-    if all(isinstance(part, Text) for part in parts):
-        return "".join(str(part.text) for part in parts if isinstance(part, Text))
-    return parts
+    if not parts:
+        return ""
+    return parts[0].text if len(parts) == 1 and isinstance(parts[0], Text) else parts
 
 
 def _is_marked(content: object) -> bool:

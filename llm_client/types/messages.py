@@ -115,7 +115,17 @@ class Message:
             return str(self.content)
         from .content import Text
 
-        return "".join(str(part.text) for part in self.content if isinstance(part, Text))
+        return self.separator.join(
+            str(part.text) for part in self.content if isinstance(part, Text)
+        )
+
+    @property
+    def separator(self) -> str:
+        """What stands between its texts where a dialect takes one text only.
+
+        What a model writes runs on; what it is given are texts of their own.
+        """
+        return "" if self.role == "assistant" else "\n\n"
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -190,7 +190,9 @@ def _normal(values: dict[str, Any]) -> dict[str, Any]:
         if not all(isinstance(text, str) and text for text in normal["stop"]):
             raise ValidationError(f"stop {stop!r} is not a text or texts.", param="stop")
     if "tools" in normal:
-        normal["tools"] = tuple(Tool.parse(tool) for tool in _tuple("tools", normal["tools"]))
+        normal["tools"] = _tools(normal["tools"])
+    if "tool_choice" in normal:
+        normal["tool_choice"] = _tool_choice(normal["tool_choice"])
     if not isinstance(normal.get("extra_body", {}), Mapping):
         raise ValidationError(
             f"extra_body {normal['extra_body']!r} is not a dictionary.", param="extra_body"
@@ -198,6 +200,32 @@ def _normal(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(normal.get("suffix", ""), str):
         raise ValidationError(f"suffix {normal['suffix']!r} is not a text.", param="suffix")
     return normal
+
+
+def _tools(value: object) -> tuple[Tool, ...]:
+    if callable(value) or isinstance(value, Tool):
+        raise ValidationError(
+            "tools is a list, also of a single one.", hint="Write `tools=[…]`.", param="tools"
+        )
+    tools = tuple(Tool.parse(tool) for tool in _tuple("tools", value))
+    names = [tool.name for tool in tools]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValidationError(f"There are two tools of the name {twice!r}.", param="tools")
+    return tools
+
+
+def _tool_choice(value: object) -> str:
+    """Return a tool choice, also of OpenAI's `{"type": "function", "function": {"name": …}}`."""
+    match value:
+        case str(choice) | {"function": {"name": str(choice)}}:
+            return choice
+        case {"type": "function", "name": str(name)}:
+            return name
+    raise ValidationError(
+        f"tool_choice {value!r} is not known.",
+        hint="Use auto, none, required, or the name of a tool.",
+        param="tool_choice",
+    )
 
 
 def _tuple(name: str, value: object) -> tuple[Any, ...]:

@@ -83,5 +83,7 @@ def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
 
 
 def without_password(address: str) -> str:
-    """Return an address with what stands before its `@` masked."""
-    return re.sub(r"(?<=//)[^/?#]*@", f"{MASK}@", address)
+    """Return an address with what stands before its `@`, and the values of its query, masked."""
+    address = re.sub(r"(?<=//)[^/?#]*@", f"{MASK}@", address)
+    head, mark, query = address.partition("?")
+    return head + mark + re.sub(r"(?<==)[^&#]+", MASK, query)

@@ -71,8 +71,13 @@ class ProviderField(NamedTuple):
     """For the hint when it is missing."""
     is_address: bool = False
     """Whether it is an address, with a scheme, and not a part of one."""
-    endings: tuple[str, ...] = ()
-    """What users leave at its end and the address has itself."""
+    is_model: bool = False
+    """Whether it is the provider's own name for the model: where the address does not have it, it
+    is sent as the model."""
+    leftover: str = ""
+    """Regular expression for what users leave at its end and the address has itself."""
+    pattern: str = ""
+    """Regular expression for a whole value; empty: any."""
 
 
 class Variant(NamedTuple):
@@ -81,8 +86,10 @@ class Variant(NamedTuple):
     field: str
     base_url: str
     query: tuple[tuple[str, str], ...] = ()
-    dialect: str = ""
-    """The only dialect that it is for; empty: any."""
+    dialects: tuple[str, ...] = ()
+    """The only dialects that it is for; none: any."""
+    value: str = ""
+    """The only value of the field that it is for; empty: any."""
 
 
 def variable_part(name: str) -> str:
@@ -96,10 +103,18 @@ class Quirks:
 
     max_tokens_field: str = "max_completion_tokens"
     """Name of the field that bounds the answer."""
+    seed_field: str = "seed"
+    """Name of OpenAI Chat's field for the seed."""
+    names: bool = True
+    """Whether OpenAI Chat's messages may say who speaks."""
+    document: str = "file"
+    """How OpenAI Chat says a document: one of the forms that `content_parts` knows by name."""
+    audio: str = "object"
+    """How OpenAI Chat says audio, likewise."""
     stream_options: bool = True
     """Whether `stream_options.include_usage` is understood."""
     omits: tuple[str, ...] = ()
-    """What of `store`, `include` and `reasoning.summary` OpenAI Responses must not say."""
+    """What a dialect must not say of that which it says unasked (`SaysUnasked.unasked_fields`)."""
     streams_always: bool = False
     """Whether an answer is streamed on the wire also when it is wanted whole: where giving up on
     a whole one does not stop its generation."""
@@ -157,6 +172,8 @@ class ProviderSpec:
     key_required: bool = True
     default_model: str = ""
     """Used when none is named; empty means: ask the server and take its first."""
+    embed_model: str = ""
+    """The same for embeddings, where `default_model` is one that answers."""
     first_byte: float = DEFAULT_FIRST_BYTE_SECONDS
     """Seconds; local servers may be loading a model."""
     start_command: str = ""
@@ -170,6 +187,8 @@ class ProviderSpec:
     a port; `None` where that is no question."""
     key_header: str = ""
     """Header that carries the key as it is; empty: as the dialect's own vendor wants it."""
+    dialect_key_headers: tuple[tuple[str, str], ...] = ()
+    """The same for single dialects, over `key_header`."""
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with every request. Like address and query they may have `{fields}`."""
     query: tuple[tuple[str, str], ...] = ()

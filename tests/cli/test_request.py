@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..support.fault_server import fault_server, respond
+from ..support.fault_server import Received, Wire, fault_server, respond
 from .program import answer, ask, body_of, error, run, whole
 
 KEY = "sk-proj-0123456789abcdefghij"
@@ -170,7 +170,13 @@ def test_fallback_is_told_and_named_in_the_object(tmp_path: Path, quiet: bool) -
 
 def test_verbose_says_what_was_chosen_and_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
     models = json.dumps({"data": [{"id": "m1", "owned_by": "vllm"}]}).encode()
-    with fault_server(respond(body=models), answer("Yes.")) as server:
+
+    def script(wire: Wire, request: Received) -> bool:
+        # The server is asked twice what it has: as vLLM, and as what it may be besides.
+        is_list = request.path.endswith("/models")
+        return (respond(body=models) if is_list else answer("Yes."))(wire, request)
+
+    with fault_server(script) as server:
         monkeypatch.setenv("LLM_CLIENT_VLLM_BASE_URL", server.url)
         result = run("generate", "-v", "hi")
     assert (result.status, result.stdout) == (0, b"Yes.\n")

@@ -310,8 +310,18 @@ def test_field_that_cannot_be_said_is_refused_by_name(
         (SONNET, (HI, assistant("A"), HI, Message("system", "B")), "messages"),
         (OPUS, (HI, assistant("A"), Message("system", "B"), HI), "messages"),
         (OPUS, (HI, Message("system", "B"), HI), "messages"),
+        (OPUS, (Message("developer", "B"),), "messages"),
     ],
-    ids=["system image", "assistant image", "no id", "begun answer", "no turns", "place", "before"],
+    ids=[
+        "system image",
+        "assistant image",
+        "no id",
+        "begun answer",
+        "no turns",
+        "place",
+        "before",
+        "system only",
+    ],
 )
 def test_history_that_cannot_be_said_is_refused_by_name(
     model: str, messages: tuple[Message, ...], param: str
@@ -330,6 +340,27 @@ def test_begun_answer_behind_a_paused_tool_of_the_provider_is_sent() -> None:
     )
     body = body_of(encode(OPUS, (HI, assistant("I search.", provider_state=state)), {}))
     assert body["messages"][1]["content"] == list(state.items)
+
+
+@pytest.mark.parametrize("arguments", ["", "  ", "null", "{}"])
+def test_call_without_arguments_has_an_empty_object(arguments: str) -> None:
+    body = body_of(encode(OPUS, (HI, assistant("", ToolCall("1", "now", arguments)), HI), {}))
+    assert body["messages"][1]["content"][0]["input"] == {}
+
+
+def test_model_with_a_budget_cannot_think_in_a_begun_answer() -> None:
+    error = refused(SONNET, HI, assistant("1."), reasoning_effort="low")
+    assert error.param == "reasoning_effort"
+    assert "cannot be told reasoning_effort 'low'" in str(error)
+
+
+@pytest.mark.parametrize("items", [({},), ({"text": ""},), ({"type": ["text"], "text": ""},)])
+def test_state_with_blocks_of_no_type_is_left_out(items: Any) -> None:
+    message = assistant("", PARIS, provider_state=ProviderState("anthropic", "anthropic", items))
+    (block,) = body_of(encode(OPUS, (HI, message, HI), {}))["messages"][1]["content"]
+    assert block["type"] == "tool_use"
+    silent = assistant("", provider_state=ProviderState("anthropic", "anthropic", items))
+    assert body_of(encode(OPUS, (HI, silent, HI), {}))["messages"][0]["role"] == "user"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -251,6 +252,47 @@ def test_arguments_of_a_block_that_was_never_opened_are_an_error() -> None:
     assert "an event that cannot be read" in str(value.error)
 
 
+def test_arguments_that_are_no_text_are_an_error_and_not_an_exception() -> None:
+    call = begin(0, type="tool_use", id="t", name="now", input={})
+    piece = more(0, "input_json_delta", partial_json={"a": 1})
+    value = read(START, call, piece, end(0), tail("tool_use"), STOP)
+    assert "an event that cannot be read" in str(value.error)
+
+
+def test_block_that_cannot_be_put_together_is_an_error_also_where_the_stream_just_ends() -> None:
+    block = begin(0, type="compaction", content=3)
+    piece = more(0, "compaction_delta", content="So far.")
+    value = read(START, block, piece, tail("end_turn"))
+    assert "events that cannot be put together" in str(value.error)
+    value = read(START, block, piece, tail("end_turn"), STOP)
+    assert "an event that cannot be read" in str(value.error)
+
+
+def test_id_and_name_of_a_call_are_text_whatever_came() -> None:
+    call = begin(0, type="tool_use", id=7, name=8, input={})
+    assert read(START, call, end(0), tail("tool_use"), STOP).tools == [["7", "8", "{}"]]
+
+
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), -1, 10**400, "many"], ids=str)
+def test_count_that_is_none_is_not_known(count: Any) -> None:
+    value = read(START, *text(0, "Hi"), tail("end_turn", output_tokens=count), STOP)
+    assert (value.text, value.usage) == ("Hi", [12, 0, 12, 7, None, None, None])
+
+
+def test_many_citations_and_pieces_take_no_square_of_the_time() -> None:
+    # 60,000 of each: joined one by one they would take a minute.
+    citations = [more(0, "citations_delta", citation={"url": "u" * 20})] * 60_000
+    signature = [more(1, "signature_delta", signature="s" * 100)] * 60_000
+    blocks = [begin(0, type="text", text=""), *citations, begin(1, type="thinking"), *signature]
+    stream = body(START, *blocks, tail("end_turn"), STOP)
+    started = time.perf_counter()
+    state = feed(Anthropic(), CLAUDE, [stream])[-1].provider_state
+    assert time.perf_counter() - started < 10
+    assert state is not None
+    assert len(state.items[0]["citations"]) == 60_000
+    assert len(state.items[1]["signature"]) == 6_000_000
+
+
 ERROR = {
     "type": "error",
     "error": {"type": "overloaded_error", "message": "Overloaded: sk-secret"},
@@ -319,7 +361,10 @@ def test_stream_that_ends_behind_its_reason_is_whole() -> None:
     "whole",
     [
         {"content": "text"},
+        {"content": ""},
+        {"content": {}},
         {"content": None},
+        {"content": [{"type": ["text"], "text": "Hi"}]},
         {"content": [{"text": "no type"}]},
         {"content": [{"type": "text", "text": 5}]},
         {"input_tokens": 5},

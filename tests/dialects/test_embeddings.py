@@ -138,6 +138,21 @@ def test_recorded_openai_request_is_what_we_send() -> None:
     assert json.loads(wire.body or b"") == sent
 
 
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("models/m", "models/m"),
+        ("tunedModels/m", "tunedModels/m"),
+        ("a/b?c", "models/a%2Fb%3Fc"),
+        ("a b", "models/a%20b"),
+    ],
+)
+def test_gemini_model_is_one_part_of_the_address(model: str, path: str) -> None:
+    target = where("gemini", model=model)
+    wire = find_embedder(target).encode_embeddings(EmbeddingRequest(TEXTS), target)
+    assert wire.url == f"http://localhost:1/{path}:batchEmbedContents"
+
+
 def test_gemini_key_goes_into_its_own_header() -> None:
     target = where("gemini", api_key=Secret("secret"))
     wire = find_embedder(target).encode_embeddings(EmbeddingRequest(TEXTS), target)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from llm_client.dialects.errors import answer_error, stream_error
-from llm_client.exceptions import LLMAPIError, LLMError
+from llm_client.exceptions import LLMAPIError, LLMError, ModelNotFoundError, ValidationError
 from llm_client.types.http import Head
 from llm_client.types.secret import Secret
 
@@ -153,3 +153,24 @@ def test_password_of_the_address_is_masked() -> None:
     error = answer_error(Head(401, {}), body, where)
     assert isinstance(error, LLMAPIError)
     assert "very-secret" not in f"{error.message} {error.body}"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
+        "Previous response with id 'resp_1' not found.",
+        "No such File object: file-1",
+    ],
+)
+def test_missing_thing_that_the_request_names_is_no_missing_model(message: str) -> None:
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": "input"}}
+    assert type(failure("openai", 404, body)) is ValidationError
+    missing = {"error": {"message": "The model `x` does not exist", "code": None}}
+    assert type(failure("openai", 404, missing)) is ModelNotFoundError
+
+
+def test_endless_message_is_cut_before_it_is_looked_at() -> None:
+    error = failure("openai", 400, {"error": {"message": "model " * 2000 + "not found"}})
+    assert type(error) is ValidationError
+    assert len(str(error)) < 1000

@@ -186,6 +186,20 @@ def test_image_in_a_system_prompt_is_refused() -> None:
     assert caught.value.param == "content"
 
 
+@pytest.mark.parametrize("model", ["gemini-2.5-pro", "models/gemini-2.0-flash", "gemma-3-27b-it"])
+def test_image_in_a_result_is_refused_before_gemini_3(model: str) -> None:
+    tool = Message("tool", (Text("a clock"), Image(PNG)), tool_call_id="c2", name="now")
+    with pytest.raises(ValidationError, match="no image in the result of a tool") as caught:
+        sent(LLMRequest((USER, tool)), model)
+    assert caught.value.param == "content"
+
+
+@pytest.mark.parametrize("arguments", ["", "  ", "null"])
+def test_call_without_arguments_has_an_empty_object(arguments: str) -> None:
+    message = Message("assistant", "", tool_calls=(ToolCall("c", "now", arguments),))
+    assert answer_parts(message) == [{"functionCall": {"id": "c", "name": "now", "args": {}}}]
+
+
 def test_parts_of_text_in_a_system_prompt_are_sent() -> None:
     parts = (Text("one"), Text("two"))
     body = sent(LLMRequest((Message("system", parts), USER)))

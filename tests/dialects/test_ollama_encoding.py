@@ -266,3 +266,23 @@ def test_plain_and_long_text_stay_as_they_are() -> None:
     long = LongText([b"a" * 10, "ü".encode()])
     body = sent(LLMRequest((Message("user", long),)))
     assert body["messages"] == [{"role": "user", "content": "a" * 10 + "ü"}]
+
+
+def test_result_names_the_tool_of_the_call_before_it_also_where_ids_come_again() -> None:
+    turns = [
+        message
+        for name in ("weather", "now")
+        for message in (
+            Message("assistant", tool_calls=(ToolCall("call_0", name, "{}"),)),
+            Message("tool", "done", tool_call_id="call_0"),
+        )
+    ]
+    results = sent(LLMRequest((USER, *turns)))["messages"][2::2]
+
+    assert [result["tool_name"] for result in results] == ["weather", "now"]
+
+
+def test_result_without_a_call_has_no_name_of_a_tool() -> None:
+    request = LLMRequest((USER, Message("tool", "done", tool_call_id="c9")))
+
+    assert "tool_name" not in sent(request)["messages"][1]

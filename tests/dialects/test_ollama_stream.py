@@ -18,7 +18,7 @@ DONE = b'{"done":true,"done_reason":"stop"}\n'
 
 
 def line(**payload: Any) -> bytes:
-    return json.dumps(payload, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(payload).encode() + b"\n"
 
 
 def message(**fields: Any) -> bytes:
@@ -133,7 +133,6 @@ def test_error_line_in_mid_stream_ends_it(error: object, kind: type, text: str) 
         line(message={"thinking": [3]}),
         line(message={"tool_calls": 3}),
         line(message={"tool_calls": [3]}),
-        line(done=True, eval_count="many"),
     ],
     ids=lambda junk: junk.decode().strip(),
 )
@@ -200,3 +199,40 @@ def test_random_bytes_never_raise() -> None:
             part[source.randrange(len(part))] = source.randrange(256)
         decode(*map(bytes, parts))
         answer(Ollama().decode(b"".join(parts), WHERE))
+
+
+@pytest.mark.parametrize(
+    "count",
+    ["many", [], {}, -1, 1e400, None],
+    ids=["text", "list", "object", "less", "inf", "null"],
+)
+def test_answer_whose_usage_is_no_number_is_not_lost(count: object) -> None:
+    value = decode(message(content="all"), line(done=True, done_reason="stop", eval_count=count))
+
+    assert (value.text, value.finish, value.usage, value.error) == ("all", "stop", None, None)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ({"id": 7, "function": {"name": "f", "arguments": {}}}, ["7", "f", "{}"]),
+        ({"id": {}, "function": {"name": ["f"]}}, ["call_0", "", "{}"]),
+        ({"function": {"name": "f", "arguments": '{"x": 1}'}}, ["call_0", "f", '{"x": 1}']),
+    ],
+    ids=["number-as-id", "no-texts", "arguments-as-text"],
+)
+def test_call_of_another_kind_of_server_is_read(call: object, expected: list[str]) -> None:
+    value = decode(message(tool_calls=[call]), DONE)
+
+    assert value.tools == [expected]
+
+
+def test_halves_of_a_character_are_joined_or_replaced() -> None:
+    value = decode(
+        message(content="a\ud83c"),
+        message(content="\udf0d", thinking="\ud83c"),
+        message(content="\ud83c"),
+        DONE,
+    )
+
+    assert (value.text, value.reasoning) == ("a\U0001f30d\ufffd", "\ufffd")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llm_client.dialects.content_parts import AUDIO_FORMS, DOCUMENT_FORMS
 from llm_client.dialects.openai_chat import EFFORT_FORMS, OpenAIChat
 from llm_client.exceptions import ValidationError
 from llm_client.providers.catalog import CATALOG
@@ -126,6 +127,33 @@ COMPATIBLE_CASES = {
         ),
         router(echo_reasoning="reasoning_content"),
     ),
+    "mistral's own words": (
+        LLMRequest(
+            (
+                Message("user", "hi", name="ada"),
+                Message(
+                    "user",
+                    (
+                        Document(PDF, media_type="application/pdf", name="a.pdf"),
+                        Document(url="https://example.com/a.pdf"),
+                        Audio(b"RIFF0000WAVE"),
+                        Audio(url="https://example.com/a.mp3"),
+                    ),
+                ),
+            ),
+            seed=7,
+            max_tokens=7,
+            tools=(NOW,),
+            tool_choice="required",
+            reasoning_effort="high",
+            stream=True,
+        ),
+        Target(CATALOG["mistral"], "m", "http://localhost:1/v1"),
+    ),
+    "document at an address": (
+        says(Document(url="https://example.com/a.pdf")),
+        Target(CATALOG["openrouter"], "m", "http://localhost:1/v1"),
+    ),
     "reasoning details": (answered(DETAILS), router()),
     "thought signature": (answered(SIGNED), router()),
     "thinking in the content": (answered(THOUGHT), router()),
@@ -239,8 +267,10 @@ def test_effort_is_said_in_the_form_of_the_provider(
         assert sent(request, router(effort=form)) == bare | fields_of_it
 
 
-def test_every_row_of_the_catalog_has_a_form_of_effort_that_is_known() -> None:
+def test_every_row_of_the_catalog_has_forms_that_are_known() -> None:
     assert {row.quirks.effort for row in CATALOG.values()} <= {*EFFORT_FORMS, ""}
+    assert {row.quirks.document for row in CATALOG.values()} == DOCUMENT_FORMS.keys()
+    assert {row.quirks.audio for row in CATALOG.values()} == AUDIO_FORMS.keys()
 
 
 def test_effort_and_options_of_the_same_object_are_laid_over_each_other() -> None:
@@ -334,6 +364,12 @@ def test_what_cannot_be_said_is_refused_by_name(
         sent(request_, where)
     assert caught.value.param == param
     assert caught.value.hint
+
+
+def test_models_of_others_are_not_taken_for_those_of_openai() -> None:
+    request = LLMRequest((USER,), temperature=0.5, stop=("x",), reasoning_effort="low")
+
+    assert sent(request, replace(router(), model="sonar-deep-research"))["stop"] == ["x"]
 
 
 @pytest.mark.parametrize("choice", ["auto", "none"])

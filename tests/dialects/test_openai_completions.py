@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from llm_client.dialects.openai_completions import OpenAICompletions
-from llm_client.exceptions import LLMServiceError, StreamInterruptedError, ValidationError
+from llm_client.exceptions import (
+    LLMServiceError,
+    RateLimitError,
+    StreamInterruptedError,
+    ValidationError,
+)
 from llm_client.types.content import Image, Text
+from llm_client.types.http import Head
 from llm_client.types.long_text import LongText
 from llm_client.types.messages import Message, Tool
 from llm_client.types.request import LLMRequest
@@ -215,6 +221,13 @@ def test_error_in_a_stream_ends_it() -> None:
     value = answer(feed(OpenAICompletions(), OPENAI, [body]))
     assert type(value.error) is LLMServiceError
     assert "It went wrong." in str(value.error)
+
+
+def test_error_answer_is_of_its_class() -> None:
+    body = b'{"error": {"message": "Too fast.", "type": "rate_limit_error"}}'
+    error = OpenAICompletions().error(Head(429, {}), body, OPENAI)
+    assert type(error) is RateLimitError
+    assert "Too fast." in str(error)
 
 
 def test_model_list_is_asked_for_and_read() -> None:

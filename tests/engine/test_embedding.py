@@ -423,3 +423,27 @@ def test_price_of_every_request_is_in_the_usage_and_in_the_books(run: Run) -> No
     assert response.cost == 0.75
     assert priced == [("served", 2), ("served", 1)]
     assert [r.usage.estimated_cost for r in records(events) if r.usage] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("named", "embed_model", "asked"),
+    [("chat", "small", "small"), ("mine", "small", "mine"), ("mine", "", "mine")],
+    ids=["default", "named", "named, none known"],
+)
+def test_model_that_answers_by_default_does_not_embed(
+    run: Run, named: str, embed_model: str, asked: str
+) -> None:
+    row = replace(target().provider, default_model="chat", embed_model=embed_model)
+    server = Server()
+    route = [replace(target(model=named), provider=row)]
+    run(server, run_embedding(request(1), context(server, [], route=route)))
+    assert server.asked[0]["model"] == asked
+
+
+def test_provider_whose_embedding_model_is_not_known_wants_it_named(run: Run) -> None:
+    row = replace(target().provider, default_model="chat")
+    server = Server()
+    route = [replace(target(model="chat"), provider=row)]
+    with pytest.raises(ConfigurationError, match="which model of 'p' makes the embeddings"):
+        run(server, run_embedding(request(1), context(server, [], route=route)))
+    assert server.asked == []

@@ -218,6 +218,23 @@ def test_address_without_a_path_gets_that_of_the_provider(
     assert target(spec, dialect=dialect, base_url="https://proxy.test").base_url == meant
 
 
+@pytest.mark.parametrize(
+    ("spec", "written", "meant"),
+    [
+        ("groq/m", "proxy.test", "https://proxy.test/openai/v1"),
+        ("azure/m", "ours.openai.azure.com", "https://ours.openai.azure.com/openai/v1"),
+        ("groq/m", "proxy.test:8080/v1", "http://proxy.test:8080/v1"),
+        ("groq/m", "127.0.0.1", "http://127.0.0.1/openai/v1"),
+        ("groq/m", "http://proxy.test", "http://proxy.test/openai/v1"),
+        ("lmstudio/m", "box.test", "http://box.test:1234/v1"),
+    ],
+)
+def test_address_without_a_scheme_is_encrypted_where_a_key_leaves_the_machine(
+    spec: str, written: str, meant: str
+) -> None:
+    assert target(spec, base_url=written).base_url == meant
+
+
 def test_password_of_an_address_stays_apart_in_another_dialect() -> None:
     there = target("llamacpp/m", base_url="http://bob:pw@box.test/v1", dialect="anthropic")
 

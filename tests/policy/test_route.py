@@ -280,7 +280,6 @@ def test_address_of_an_openai_server_is_made_whole(written: str, meant: str) -> 
         "http://x:99999",
         "http://[::1",
         "http://two words",
-        "http://x/v1?api-version=1",
         "http://x/v1#top",
         "://x",
         "/",
@@ -456,3 +455,11 @@ def test_address_for_a_model_in_this_process_is_a_contradiction() -> None:
     with pytest.raises(ConfigurationError, match="runs in this process") as caught:
         resolve_target(config, NO_SETTINGS, {})
     assert "secret" not in str(caught.value)
+
+
+def test_address_with_a_query_is_refused_and_its_values_are_not_shown() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"'http://x/v1\?key=\*\*\*&b=\*\*\*' has a query"
+    ) as caught:
+        base_url_for(CATALOG["openai-compatible"], {}, given="http://x/v1?key=hidden&b=1")
+    assert "hidden" not in str(caught.value) + str(caught.value.hint)

@@ -118,7 +118,7 @@ def test_row_knows_what_its_blanks_stand_for(row: ProviderSpec) -> None:
     templates += [text for _, text in (*row.headers, *row.query)]
     for variant in row.variants:
         assert variant.field in names
-        assert variant.dialect in {"", *DIALECTS}
+        assert {*variant.dialects} <= DIALECTS.keys()
         templates += [variant.base_url, *(text for _, text in variant.query)]
     used = {name for template in templates for name in re.findall(r"\{(\w+)\}", template)}
 
@@ -126,7 +126,8 @@ def test_row_knows_what_its_blanks_stand_for(row: ProviderSpec) -> None:
     assert names <= used, "a field that nothing uses"
     for field in row.fields:
         assert re.fullmatch(r"[a-z_]+", field.name)
-        assert field.default or field.example, "the hint needs something to show"
+        assert field.example, "the hint needs something to show"
+        assert re.fullmatch(field.pattern or ".*", field.example)
         assert not (field.default and field.optional)
 
 

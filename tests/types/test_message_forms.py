@@ -94,7 +94,7 @@ def test_part_of_another_client_is_read(part: Any, read: Part) -> None:
 
 def test_content_made_in_code_is_read_like_a_dictionary() -> None:
     assert Message("user", Image(PNG)).content == (Image(PNG),)  # type: ignore[arg-type]
-    assert Message("user", [Text("a"), "b"]).content == "ab"  # type: ignore[arg-type]
+    assert Message("user", [Text("a"), "b"]).content == (Text("a"), Text("b"))  # type: ignore[arg-type]
     assert Message("user", ("a", Image(PNG))).content == (Text("a"), Image(PNG))  # type: ignore[arg-type]
     assert Message("user", (Text("a"), Text("b"))).content == (Text("a"), Text("b"))
     assert Message("assistant", None).content == ""  # type: ignore[arg-type]
@@ -220,3 +220,9 @@ def test_cache_that_is_no_flag_is_refused() -> None:
 )
 def test_content_can_always_be_had_as_parts(content: Any, parts: tuple[Part, ...]) -> None:
     assert Message("user", content).parts == parts
+
+
+def test_texts_of_a_user_are_apart_and_those_of_a_model_run_on() -> None:
+    texts = (Text("a"), Image(PNG), Text(LongText([b"b"])))
+    assert Message("user", texts).text == "a\n\nb"
+    assert Message("assistant", (Text("a"), Text("b"))).text == "ab"

@@ -17,7 +17,7 @@ from llm_client.types.messages import Message, Tool, ToolCall
         ({"role": "user", "content": "hi", "name": "ada"}, Message("user", "hi", name="ada")),
         ({"role": "assistant", "content": None}, Message("assistant")),
         ({"role": "assistant"}, Message("assistant")),
-        ({"role": "user", "content": ["a", {"type": "text", "text": "b"}]}, Message("user", "ab")),
+        ({"role": "user", "content": [{"type": "text", "text": "b"}]}, Message("user", "b")),
         ({"role": "user", "content": ()}, Message("user")),
         (
             {"role": "tool", "content": "sunny", "tool_call_id": "c"},

@@ -223,3 +223,34 @@ def test_schema_in_place_of_a_type_forgets_the_type() -> None:
 def test_empty_stop_is_refused(stop: str | list[str]) -> None:
     with pytest.raises(ValidationError, match="stop"):
         LLMRequest.build("hi", stream=False, stop=stop)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "f",
+        {"type": "function", "function": {"name": "f"}},
+        {"type": "function", "name": "f"},
+    ],
+    ids=["name", "openai", "responses"],
+)
+def test_tool_choice_may_be_openais_dictionary(choice: Any) -> None:
+    request = LLMRequest.build("hi", stream=False, tools=[{"name": "f"}], tool_choice=choice)
+    assert request.tool_choice == "f"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tool_choice": {"type": "mcp"}}, "tool_choice {'type': 'mcp'} is not known"),
+        ({"tool_choice": ["f"]}, "is not known"),
+        ({"tools": [Tool("f"), {"name": "f"}]}, "two tools of the name 'f'"),
+        ({"tools": Tool("f")}, "tools is a list"),
+        ({"tools": print}, "tools is a list"),
+    ],
+    ids=str,
+)
+def test_tools_that_are_wrong_say_what_is(options: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        LLMRequest.build("hi", stream=False, **options)
+    assert message in str(caught.value)
