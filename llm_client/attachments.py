@@ -49,7 +49,8 @@ def attach(source: str | bytes | Path, *, media_type: str = "") -> Part:
         ConfigurationError: the file cannot be read.
         ValidationError: what it holds is of no kind that a model takes.
     """
-    if not isinstance(source, str | bytes | Path) or not str(source):
+    given: object = source
+    if not isinstance(given, str | bytes | Path) or not str(given):
         raise ValidationError(
             f"{source!r} is nothing that can be attached: a path, an address or bytes are.",
             param="content",
@@ -58,8 +59,8 @@ def attach(source: str | bytes | Path, *, media_type: str = "") -> Part:
         return _part(source, media_type, "")
     text = str(source)
     if isinstance(source, str) and text[:5].lower() == "data:":
-        given = Document(url=text, media_type=media_type)
-        return _part(given.data or b"", given.media_type, "")
+        document = Document(url=text, media_type=media_type)
+        return _part(document.data or b"", document.media_type, "")
     if isinstance(source, str) and text[:8].lower().startswith(("http://", "https://")):
         return _at_address(text, media_type)
     path = Path(source).expanduser()

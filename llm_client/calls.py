@@ -280,6 +280,11 @@ class Calls:
         provider, model = split_model(config, self._settings)
         if provider is not None:
             return self._resolve(config)
+        if config.api_key is not None:
+            raise ConfigurationError(  # else it would go to whoever is found
+                "A key is given, and nothing says which provider it is for.",
+                hint="Name it, `LLMConfig(provider=…, api_key=…)`, or its address, `base_url=…`.",
+            )
         from .discovery import discover
 
         try:
@@ -310,9 +315,6 @@ class Calls:
 
     def _other_model(self, model: str) -> Target:
         """Return the target of another model: of another provider only when it is named."""
-        if self.config.provider is None and self.config.base_url is not None:
-            # As in the constructor: at an address that was given, a model's name may have a slash.
-            return self._own_target_for(model)
         provider, rest = self._split_known(model)
         if provider is None or provider == self.target.provider.name:
             return self._own_target_for(rest)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from llm_client import (
+    ConfigurationError,
     ContextLengthError,
     InsecureConnectionWarning,
     LLMClient,
@@ -165,6 +166,20 @@ def test_password_of_an_address_is_sent_and_shown_nowhere() -> None:
     assert sent == "Basic Ym9iOmh1bnRlcjItaXMtc2VjcmV0"
     assert not [text for text in shown if PASSWORD in text]
     assert "***@" in shown[0]
+
+
+@pytest.mark.parametrize("model", [None, "some-model"])
+def test_key_without_a_provider_goes_to_nobody(
+    model: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to a server that happens to run here nor to whose key stands in the environment."""
+    with fault_server(respond(200, JSON, ANSWER)) as server:
+        monkeypatch.setenv("LLM_CLIENT_VLLM_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-other-0123456789")
+        with pytest.raises(ConfigurationError, match="nothing says which provider it is for"):
+            LLMClient(LLMConfig(api_key="sk-mine-0123456789", model=model))
+
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("way", ["constructor", "option", "list"])

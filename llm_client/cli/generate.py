@@ -26,7 +26,6 @@ from .exit_status import (
     exit_status,
 )
 from .limits import body_of, reached_what_was_asked
-from .masking import masked_address
 from .output import (
     EventSink,
     ObjectSink,
@@ -353,7 +352,7 @@ def _print_request(
     request = client.preview(prompt, stream=command.streams)
     shown = {
         "method": request.method,
-        "url": masked_address(request.url),
+        "url": request.url,  # without a password: a target's address has none
         "headers": request.shown_headers(),
         "body": body_of(request),
     }

@@ -18,10 +18,9 @@ from ..types.messages import Tool
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
-from ..wire.jsontext import parse_json
 from .anthropic_messages import THINKING, Turn, content_of, encode_conversation
 from .anthropic_stream import AnthropicDecoder
-from .errors import answer_error, describe, not_an_answer, stream_error
+from .errors import answer_error
 from .events import token_count
 from .http import json_request
 from .requests import cannot_say, checked_tool_choice, make_body
@@ -127,16 +126,9 @@ class Anthropic:
             LLMError: the answer is no model list.
         """
         from ..types.models import ModelPage
+        from .model_rows import read_rows
 
-        try:
-            payload = parse_json(body)
-        except ValueError:
-            raise not_an_answer(describe(body), target, body) from None
-        if isinstance(payload, dict) and payload.get("error"):
-            raise stream_error(payload, target)
-        rows = payload.get("data") if isinstance(payload, dict) else None
-        if not isinstance(rows, list):
-            raise not_an_answer("JSON that lists no models", target, body)
+        payload, rows = read_rows(body, "data", target)
         listed = [row for row in rows if isinstance(row, dict) and row.get("id")]
         last = payload.get("last_id") if payload.get("has_more") else None
         return ModelPage(
@@ -297,8 +289,6 @@ def _tool_choice(
     if choice in {"auto", "none"}:
         # Without tools both mean nothing, and the API refuses them.
         return {"type": choice} if request.tools else None
-    if not request.tools:
-        raise cannot_say("The Anthropic format", "tool_choice", choice, "There are no tools.")
     if not model.forced_tools:
         hint = "This model takes no forced call: use `auto` and ask for the call in words."
         raise cannot_say(target.spec, "tool_choice", choice, hint)

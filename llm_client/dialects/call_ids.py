@@ -32,7 +32,8 @@ def with_call_ids(
 
     Args:
         messages: of a request.
-        pattern: regular expression for a whole id; none leaves everything as it is.
+        pattern: regular expression for a whole id, which takes any nine letters and digits; empty:
+            everything stays as it is.
         target: who is asked.
         dialect: in which; an answer that it wrote itself keeps its ids.
     """
@@ -65,8 +66,8 @@ def with_call_ids(
 
 def _fitted(id: str, pattern: str, taken: set[str]) -> str:
     """Return the id, or one made of it, the same each time: prompt caches compare."""
-    fitted, attempt = id, 0
-    while fitted in taken or re.fullmatch(pattern, fitted) is None:
+    fitted, attempt = id if re.fullmatch(pattern, id) else "", 0
+    while not fitted or fitted in taken:
         from hashlib import sha256
 
         fitted = sha256(f"{id} {attempt}".encode("utf-8", "replace")).hexdigest()[:_LENGTH]

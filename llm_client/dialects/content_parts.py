@@ -103,8 +103,21 @@ def _document_url(document: Document) -> dict[str, Any]:
     return {"type": "document_url", "document_url": document.data_uri, **name}
 
 
+def _no_document(document: Document) -> dict[str, Any]:
+    raise ValidationError(
+        "The provider takes text and images, no document.",
+        hint="Give the text of it instead, or its pages as images.",
+        param="content",
+    )
+
+
 DOCUMENT_FORMS: Final[Mapping[str, Callable[[Document], dict[str, Any]]]] = MappingProxyType(
-    {"file": _file, "file or address": _file_or_address, "document_url": _document_url}
+    {
+        "file": _file,
+        "file or address": _file_or_address,
+        "document_url": _document_url,
+        "none": _no_document,
+    }
 )
 """How a document is said, by `Quirks.document`."""
 
@@ -116,12 +129,18 @@ def _audio(audio: Audio) -> dict[str, Any]:
     return {"type": "input_audio", "input_audio": {"data": audio.base64, "format": name}}
 
 
+def _audio_as_uri(audio: Audio) -> dict[str, Any]:
+    part = _audio(audio)
+    part["input_audio"]["data"] = audio.data_uri
+    return part
+
+
 def _audio_as_text(audio: Audio) -> dict[str, Any]:
     return {"type": "input_audio", "input_audio": audio.url or audio.base64}
 
 
 AUDIO_FORMS: Final[Mapping[str, Callable[[Audio], dict[str, Any]]]] = MappingProxyType(
-    {"object": _audio, "text": _audio_as_text}
+    {"object": _audio, "object with uri": _audio_as_uri, "text": _audio_as_text}
 )
 """How audio is said, by `Quirks.audio`."""
 

@@ -246,7 +246,9 @@ _NO_SUCH_PATH = (
 )
 """A 404 for the address, not for the model: FastAPI, llama.cpp, Go, Azure, OpenAI, Groq, Kong,
 Cloudflare."""
-_NO_SUCH_INPUT = r"(item|file|vector store|previous response|conversation) with id|no such \w+ object"
+_NO_SUCH_INPUT = (
+    r"(item|file|vector store|previous response|conversation) with id|no such \w+ object"
+)
 """A 404 for something that the request names, not for the model (OpenAI; vercel/ai#7543)."""
 _TEXT_STATUSES = frozenset({400, 413, 422})
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})

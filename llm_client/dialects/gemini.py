@@ -96,18 +96,9 @@ class Gemini:
             LLMError: the answer is no model list.
         """
         from ..types.models import ModelPage
-        from ..wire.jsontext import parse_json
-        from .errors import describe, not_an_answer, stream_error
+        from .model_rows import read_rows
 
-        try:
-            payload = parse_json(body)
-        except ValueError:
-            raise not_an_answer(describe(body), target, body) from None
-        if isinstance(payload, dict) and payload.get("error"):
-            raise stream_error(payload, target)
-        rows = payload.get("models") if isinstance(payload, dict) else None
-        if not isinstance(rows, list):
-            raise not_an_answer("JSON that lists no models", target, body)
+        payload, rows = read_rows(body, "models", target)
         listed = [row for row in rows if isinstance(row, dict) and row.get("name")]
         following = payload.get("nextPageToken")
         return ModelPage(

@@ -14,9 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..types.models import ModelInfo
+from ..types.target import Target
+from ..wire.jsontext import parse_json
+from .errors import describe, not_an_answer, stream_error
 from .events import text_or_none, token_count
 
-__all__ = ["first_text", "read_capabilities", "read_model", "window"]
+__all__ = ["first_text", "read_capabilities", "read_model", "read_rows", "window"]
 
 _WORDS = {
     "audio": "audio",
@@ -104,6 +107,24 @@ _INNER = (
     "top_provider",  # OpenRouter
 )
 """Objects within a row that hold fields like those of the row itself."""
+
+
+def read_rows(body: bytes, name: str, target: Target) -> tuple[dict[str, Any], list[Any]]:
+    """Return the answer to a request for models, and its rows, which stand under a name.
+
+    Raises:
+        LLMError: it is an error, or no model list.
+    """
+    try:
+        payload = parse_json(body)
+    except ValueError:
+        raise not_an_answer(describe(body), target, body) from None
+    if isinstance(payload, dict) and payload.get("error"):
+        raise stream_error(payload, target)
+    rows = payload.get(name) if isinstance(payload, dict) else None
+    if not isinstance(rows, list):
+        raise not_an_answer("JSON that lists no models", target, body)
+    return payload, rows
 
 
 def read_capabilities(words: Iterable[object]) -> tuple[str, ...] | None:

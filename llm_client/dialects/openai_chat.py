@@ -121,11 +121,20 @@ def _encode_message(message: Message, target: Target) -> dict[str, Any]:
         encoded["content"] = encoded["content"] or None
         encoded["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
     if message.role == "assistant":
-        if quirks.echo_reasoning and message.reasoning:
-            encoded[quirks.echo_reasoning] = message.reasoning
+        if message.reasoning:
+            _echo_reasoning(encoded, message, target)
         if message.provider_state is not None:
             _add_native_fields(encoded, message, target)
     return encoded
+
+
+def _echo_reasoning(encoded: dict[str, Any], message: Message, target: Target) -> None:
+    field = target.provider.echo_reasoning_for(target.model)
+    if field == "<think>":
+        # As it came, before the decoder took it out of the text.
+        encoded["content"] = f"<think>{message.reasoning}</think>{message.text}"
+    elif field:
+        encoded[field] = message.reasoning
 
 
 def _encode_content(message: Message, target: Target) -> Any:
@@ -230,7 +239,7 @@ def _encode_effort(request: LLMRequest, target: Target) -> dict[str, Any]:
     effort = request.reasoning_effort
     if effort is None:
         return {}
-    form = target.provider.quirks.effort
+    form = target.provider.effort_for(target.model)
     if not form:
         raise cannot_say(
             target.provider.name, "reasoning_effort", hint="Leave it out, or choose another model."

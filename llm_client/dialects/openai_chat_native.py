@@ -32,12 +32,13 @@ class NativeFields:
         joins: whether they come in fragments; those of a whole answer are kept as they are.
     """
 
-    __slots__ = ("_calls", "_details", "_extra", "_joins", "_parts")
+    __slots__ = ("_calls", "_details", "_extra", "_joins", "_parts", "_places")
 
     def __init__(self, *, joins: bool) -> None:
         self._joins = joins
         self._details: list[_Joined] = []
         self._parts: list[_Joined] = []
+        self._places: dict[str, _Joined] = {}
         self._calls: dict[int, dict[str, Any]] = {}
         self._extra: dict[str, Any] = {}
 
@@ -89,12 +90,18 @@ class NativeFields:
         Encrypted data come whole, and without an index every detail is one.
         """
         key = (detail.get("type"), detail.get("index"))
+        # The last of its key, or of its key and id; anything can stand there, so they are written.
+        places = (repr(key), repr((key, detail.get("id"))))
+        joined = None
         if self._joins and key[1] is not None and "data" not in detail:
-            for known in reversed(self._details):
-                if known.key == key and known.may_take(detail):
-                    known.add(detail)
-                    return
-        self._details.append(_Joined(key, detail, ("text", "summary") if self._joins else ()))
+            known = filter(None, map(self._places.get, places))
+            joined = next((one for one in known if one.may_take(detail)), None)
+        if joined is not None:
+            joined.add(detail)
+        else:
+            joined = _Joined(key, detail, ("text", "summary") if self._joins else ())
+            self._details.append(joined)
+        self._places.update(dict.fromkeys(places, joined))
 
     def _take_part(self, part: dict[str, Any]) -> None:
         """Join a fragment to the part before it, when both are text or both are thinking."""

@@ -30,7 +30,6 @@ from .blanks import Blanks
 
 __all__ = [
     "COMPATIBLE",
-    "base_url_for",
     "is_loopback",
     "key_variables",
     "profile_config",
@@ -154,20 +153,6 @@ def retry_settings(config: LLMConfig, settings: Settings) -> RetrySettings:
     }
     changes = {name: value for name, value in given.items() if value is not None}
     return replace(settings.retry, **changes)  # type: ignore[arg-type]  # names match their types
-
-
-def base_url_for(
-    provider: ProviderSpec, environ: Mapping[str, str], *, given: str | None = None
-) -> str:
-    """Return the address of a provider, normal: with a scheme, without a trailing slash.
-
-    Raises:
-        ConfigurationError: there is none, or it is no http address.
-    """
-    override = _override(provider, environ, given=given)
-    if override:
-        return normal_url(override, provider, provider.dialect)
-    return _own_address(Blanks(provider, "", {}, {}, environ), provider.dialect)
 
 
 def resolve_key(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..types.target import ProviderField, ProviderSpec, Quirks, Variant
+from ..types.target import ModelRule, ProviderField, ProviderSpec, Quirks, Variant
 from .openai_models import OPENAI_MODEL_RULES
 
 __all__ = ["CLOUDS"]
@@ -140,6 +140,13 @@ CLOUDS: Final = (
         ),
         lists_models=False,
         chosen_by_key=False,
+        # Of other models a schema is silently ignored, of Claude `reasoning_effort`, which takes
+        # `reasoning` as OpenRouter's (pydantic-ai).
+        model_rules=(
+            ModelRule("claude*", schema="native", effort="openrouter"),
+            ModelRule("openai-*", schema="native"),
+        ),
+        quirks=Quirks(schema="prompt"),
     ),
     ProviderSpec(
         name="cloudflare",

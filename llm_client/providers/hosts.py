@@ -58,6 +58,8 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("CEREBRAS_API_KEY",),
         default_model="gpt-oss-120b",
+        # inference-docs.cerebras.ai, "Reasoning", of GLM (pydantic-ai).
+        model_rules=(ModelRule("zai-*", echo_reasoning="<think>"),),
         price_id="cerebras",
         quirks=Quirks(embeddings=False),  # any-llm
     ),

@@ -195,6 +195,9 @@ MAKERS: Final = (
         quirks=Quirks(
             max_tokens_field="max_tokens",
             effort="enable_thinking",
+            # It refuses `file`, and the Omni models want a data URI (pydantic-ai).
+            document="none",
+            audio="object with uri",
             cache_control=True,  # LiteLLM
             required_tool_choice=False,  # pydantic-ai, of Qwen
             schema="prompt",
@@ -249,6 +252,8 @@ MAKERS: Final = (
         quirks=Quirks(
             max_tokens_field="max_tokens",
             inline_think=True,
+            # MiniMax-M2's model card: its thinking must stay in the conversation as it came.
+            echo_reasoning="<think>",
             effort="",
             schema="prompt",
             embeddings=False,  # any-llm

@@ -55,6 +55,10 @@ class ModelRule(NamedTuple):
     """The only dialect, or the better one, that they are served in."""
     schema: str = ""
     """As `Quirks.schema`."""
+    effort: str = ""
+    """As `Quirks.effort`."""
+    echo_reasoning: str = ""
+    """As `Quirks.echo_reasoning`."""
 
 
 class ProviderField(NamedTuple):
@@ -126,7 +130,8 @@ class Quirks:
     """How OpenAI Chat says `reasoning_effort`: one of the forms that `openai_chat` knows by name;
     empty: it cannot be said."""
     echo_reasoning: str = ""
-    """Field of an assistant message in which its thinking must be sent back; empty: not at all."""
+    """Field of an assistant message in which its thinking must be sent back; empty: not at all;
+    `<think>`: in front of its text, between the tags."""
     cache_control: bool = False
     """Whether OpenAI Chat's content parts may carry Anthropic's `cache_control`."""
     call_ids: str = ""
@@ -218,17 +223,27 @@ class ProviderSpec:
 
     def dialect_for(self, model: str) -> str:
         """Return the dialect in which a model is spoken to."""
-        for rule in self.model_rules:
-            if rule.dialect and matches(rule.pattern, model):
-                return rule.dialect
-        return self.dialect
+        return self._rule(model, "dialect") or self.dialect
 
     def schema_for(self, model: str) -> str:
         """Return how a JSON schema is asked of a model: `native`, `tool` or `prompt`."""
+        return self._rule(model, "schema") or self.quirks.schema
+
+    def effort_for(self, model: str) -> str:
+        """Return how an effort is said to a model, as `Quirks.effort`."""
+        return self._rule(model, "effort") or self.quirks.effort
+
+    def echo_reasoning_for(self, model: str) -> str:
+        """Return where a model's thinking is sent back, as `Quirks.echo_reasoning`."""
+        return self._rule(model, "echo_reasoning") or self.quirks.echo_reasoning
+
+    def _rule(self, model: str, name: str) -> str:
+        """Return what the first rule says that fits a model and says anything of that name."""
         for rule in self.model_rules:
-            if rule.schema and matches(rule.pattern, model):
-                return rule.schema
-        return self.quirks.schema
+            said: str = getattr(rule, name)
+            if said and matches(rule.pattern, model):
+                return said
+        return ""
 
     @property
     def is_in_process(self) -> bool:

@@ -201,6 +201,11 @@ def test_long_text_is_sent_whole() -> None:
     assert body_of(CLAUDE, Message("user", text))["messages"][0]["content"] == "café au lait"
 
 
+def test_sampling_of_an_unknown_model_is_left_to_its_server() -> None:
+    body = body_of(target("llamacpp", model="tiny"), temperature=1.5, top_p=0.5)
+    assert (body["temperature"], body["top_p"]) == (1.5, 0.5)
+
+
 def test_limit_of_an_unknown_model_makes_room_for_its_thinking() -> None:
     body = body_of(target("llamacpp", model="tiny"), reasoning_effort="high")
     assert body["max_tokens"] == 4096 + 16_384

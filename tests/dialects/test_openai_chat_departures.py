@@ -268,7 +268,8 @@ def test_effort_is_said_in_the_form_of_the_provider(
 
 
 def test_every_row_of_the_catalog_has_forms_that_are_known() -> None:
-    assert {row.quirks.effort for row in CATALOG.values()} <= {*EFFORT_FORMS, ""}
+    said = {rule.effort for row in CATALOG.values() for rule in row.model_rules}
+    assert said | {row.quirks.effort for row in CATALOG.values()} <= {*EFFORT_FORMS, ""}
     assert {row.quirks.document for row in CATALOG.values()} == DOCUMENT_FORMS.keys()
     assert {row.quirks.audio for row in CATALOG.values()} == AUDIO_FORMS.keys()
 
@@ -364,12 +365,6 @@ def test_what_cannot_be_said_is_refused_by_name(
         sent(request_, where)
     assert caught.value.param == param
     assert caught.value.hint
-
-
-def test_models_of_others_are_not_taken_for_those_of_openai() -> None:
-    request = LLMRequest((USER,), temperature=0.5, stop=("x",), reasoning_effort="low")
-
-    assert sent(request, replace(router(), model="sonar-deep-research"))["stop"] == ["x"]
 
 
 @pytest.mark.parametrize("choice", ["auto", "none"])

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from llm_client.exceptions import ConfigurationError
+from llm_client.policy.address import normal_url
 from llm_client.policy.route import (
-    base_url_for,
     is_loopback,
     key_variables,
     profile_config,
@@ -29,10 +29,16 @@ from llm_client.types.config import (
 )
 from llm_client.types.http import Timeouts
 from llm_client.types.secret import Secret
+from llm_client.types.target import ProviderSpec
 
 NO_SETTINGS = Settings()
 OLLAMA = LLMConfig(provider="ollama")
 OPENAI = LLMConfig(provider="openai", api_key="sk-from-code")
+
+
+def whole(row: ProviderSpec, written: str) -> str:
+    """Return an address as the route makes it of what a user wrote."""
+    return normal_url(written, row, row.dialect)
 
 
 def configured(**providers: ProviderSettings) -> Settings:
@@ -248,7 +254,7 @@ def test_address_of_the_file_is_read_by_the_dialect_of_the_file() -> None:
     ],
 )
 def test_address_of_ollama_is_made_whole(written: str, meant: str) -> None:
-    assert base_url_for(CATALOG["ollama"], {"OLLAMA_HOST": written}) == meant
+    assert whole(CATALOG["ollama"], written) == meant
 
 
 @pytest.mark.parametrize(
@@ -268,7 +274,7 @@ def test_address_of_ollama_is_made_whole(written: str, meant: str) -> None:
     ],
 )
 def test_address_of_an_openai_server_is_made_whole(written: str, meant: str) -> None:
-    assert base_url_for(CATALOG["lmstudio"], {}, given=written) == meant
+    assert whole(CATALOG["lmstudio"], written) == meant
 
 
 @pytest.mark.parametrize(
@@ -287,27 +293,24 @@ def test_address_of_an_openai_server_is_made_whole(written: str, meant: str) -> 
 )
 def test_address_that_is_none_is_refused(written: str) -> None:
     with pytest.raises(ConfigurationError, match="is no address of a server") as caught:
-        base_url_for(CATALOG["openai-compatible"], {}, given=written)
+        whole(CATALOG["openai-compatible"], written)
 
     assert caught.value.hint == "Write it as `http://HOST:PORT/v1`."
 
 
 def test_provider_without_an_address_asks_for_one() -> None:
     with pytest.raises(ConfigurationError, match="'openai-compatible' needs an address") as caught:
-        base_url_for(CATALOG["openai-compatible"], {})
+        resolve_target(LLMConfig(provider="openai-compatible"), NO_SETTINGS, {})
 
     assert "--base-url" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("row", CATALOG.values(), ids=lambda row: row.name)
-def test_address_of_the_catalog_is_normal_already(row: object) -> None:
-    from llm_client.types.target import ProviderSpec
-
-    assert isinstance(row, ProviderSpec)
+def test_address_of_the_catalog_is_normal_already(row: ProviderSpec) -> None:
     for url in filter(None, (row.base_url, *row.alternative_base_urls)):
         written = re.sub(r"^\{\w+\}", "https://host", url).replace("{", "").replace("}", "")
         if not row.is_in_process:
-            assert base_url_for(row, {}, given=written) == written
+            assert whole(row, written) == written
 
 
 def test_missing_key_names_the_variables_and_a_command() -> None:
@@ -461,5 +464,5 @@ def test_address_with_a_query_is_refused_and_its_values_are_not_shown() -> None:
     with pytest.raises(
         ConfigurationError, match=r"'http://x/v1\?key=\*\*\*&b=\*\*\*' has a query"
     ) as caught:
-        base_url_for(CATALOG["openai-compatible"], {}, given="http://x/v1?key=hidden&b=1")
+        whole(CATALOG["openai-compatible"], "http://x/v1?key=hidden&b=1")
     assert "hidden" not in str(caught.value) + str(caught.value.hint)
