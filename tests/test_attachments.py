@@ -97,3 +97,16 @@ def test_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_endless_file_is_refused_and_not_kept() -> None:
     with pytest.raises(ValidationError, match="larger than 100 MB"):
         attach("/dev/zero")
+
+
+@pytest.mark.parametrize("text", ["BMW sold 2 cars.", "ID3 tags explained"])
+def test_text_that_begins_like_something_else_is_text(text: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text(text)
+
+    assert attach(tmp_path / "notes.txt") == Text(f"notes.txt\n\n{text}")
+
+
+def test_bitmap_is_an_image() -> None:
+    assert attach(b"BM\x46\0\0\0" + bytes(4) + b"\x36") == Image(
+        b"BM\x46\0\0\0" + bytes(4) + b"\x36", media_type="image/bmp"
+    )

@@ -26,7 +26,7 @@ from ..exceptions import (
 from ..types.target import Target
 from ..wire.headers import should_retry_header
 
-__all__ = ["error_kind", "is_address_missing", "is_retryable"]
+__all__ = ["UNSUPPORTED_INPUT", "error_kind", "is_address_missing", "is_retryable"]
 
 _BY_WORD: dict[str, type[LLMError]] = {
     **dict.fromkeys(
@@ -240,6 +240,8 @@ _BY_TEXT: tuple[tuple[str, type[LLMAPIError]], ...] = (
     (r"credit balance is too low|specified (workspace )?api usage limits", QuotaExceededError),
 )
 """Patterns, compiled by their first use: most runs never come to an error."""
+UNSUPPORTED_INPUT = r"\b(image|audio|video)s? (input )?(is|are) not supported"
+"""llama.cpp answers 500 to a picture for a model without eyes (seen 2026-11)."""
 _NO_SUCH_PATH = (
     r"((file |404 page |resource )?not found\.?$|invalid url|unknown request url|no route matched"
     r"|could not route to)"
@@ -281,6 +283,8 @@ def error_kind(
         for pattern, named in _BY_TEXT:
             if re.search(pattern, message, re.IGNORECASE | re.DOTALL):
                 return named
+    if status == 500 and re.search(UNSUPPORTED_INPUT, message, re.IGNORECASE):
+        return ValidationError
     if status == 404 and re.match(_NO_SUCH_INPUT, message, re.IGNORECASE):
         return ValidationError
     if status == 404 and in_band and target.provider.quirks.not_found_is_model:

@@ -30,7 +30,7 @@ from ..types.secret import redact
 from ..types.target import Target
 from ..wire.headers import retry_after_seconds
 from ..wire.jsontext import parse_json
-from .error_kinds import error_kind, is_address_missing, is_retryable
+from .error_kinds import UNSUPPORTED_INPUT, error_kind, is_address_missing, is_retryable
 
 __all__ = ["answer_error", "describe", "not_an_answer", "stream_error"]
 
@@ -86,7 +86,10 @@ def answer_error(head: Head, body: bytes, target: Target) -> LLMError:
     details = _read(body)
     error = _build(details, head.status, head.headers, target, body)
     if not details.in_band and head.status == 404 and type(error) is LLMAPIError:
-        error.hint = f"Nothing answers at {head.url or target.base_url}: is the base URL right?"
+        error.hint = (
+            f"Nothing answers at {head.url or target.base_url}: is the base URL right, and does the "
+            f"server speak {target.provider.dialect} (`--dialect`)?"
+        )
         if target.provider.dialect.startswith("openai") and not target.base_url.endswith("/v1"):
             error.hint += " OpenAI-compatible servers usually want it to end in `/v1`."
     return error
@@ -149,8 +152,9 @@ def _build(
     message = masked(said) or ""
     is_about_key = status == 401 or re.search(_KEY_WORDS, message, re.IGNORECASE) is not None
     lead = _lead(kind, status, target, is_about_key=is_about_key)
-    text = f"{lead} ({status}): {message[:MESSAGE_LIMIT]}"
-    hint = _hint(kind, target, wait, is_about_key=is_about_key)
+    # An error inside a stream follows a status that says nothing.
+    text = f"{lead}{'' if status == 200 else f' ({status})'}: {message[:MESSAGE_LIMIT]}"
+    hint = _hint(kind, said, target, wait, is_about_key=is_about_key)
     request_id = masked(_request_id(headers, details))
     if not issubclass(kind, LLMAPIError):
         error = kind(text, hint=hint)
@@ -198,7 +202,12 @@ def _lead(kind: type[LLMError], status: int, target: Target, *, is_about_key: bo
 
 
 def _hint(
-    kind: type[LLMError], target: Target, retry_after: float | None, *, is_about_key: bool
+    kind: type[LLMError],
+    said: str,
+    target: Target,
+    retry_after: float | None,
+    *,
+    is_about_key: bool,
 ) -> str | None:
     if kind is RateLimitError and retry_after is not None:
         return f"It asks to wait {retry_after:g} s."
@@ -209,7 +218,19 @@ def _hint(
         return f"The key in {names} may not be allowed to do this."
     if kind is ModelNotFoundError and target.provider.fetch_model_command:
         return f"Fetch it with `{target.provider.fetch_model_command} {target.model}`."
-    return None
+    if kind is ValidationError and re.search(UNSUPPORTED_INPUT, said, re.IGNORECASE):
+        return "Name a model that takes it, or leave it out."
+    return _HINTS.get(kind)
+
+
+_HINTS: dict[type[LLMError], str] = {
+    ContentFilterError: "Say it in other words, or ask another model.",
+    ContextLengthError: "Send less, or name a model with a larger window.",
+    LLMServiceError: "Try again later; a `fallback` in the profile steps in by itself.",
+    ModelNotFoundError: "Name another; `LLMClient.list_models()` tells which there are.",
+    QuotaExceededError: "Look at plan and billing there, or name another provider.",
+}
+"""What to do next, where that does not depend on more."""
 
 
 def _request_id(headers: Mapping[str, str], details: _Details) -> str | None:
@@ -279,7 +300,7 @@ def _from_json(value: Any) -> _Details:
         case {"detail": [{"msg": str(text), **rest}, *_]}:
             where = rest.get("loc")
             place = ".".join(map(str, where)) if isinstance(where, list) else None
-            return _Details(text, param=place)
+            return _Details(f"{place}: {text}" if place else text, param=place)
         case {"message": str() | dict()}:
             return _from_object(value)
         case str(text):

@@ -21,13 +21,14 @@ _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
     (b"%PDF-", "application/pdf"),
-    (b"ID3", "audio/mpeg"),
+    (b"ID3\x02", "audio/mpeg"),
+    (b"ID3\x03", "audio/mpeg"),
+    (b"ID3\x04", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
     (b"\xff\xf3", "audio/mpeg"),
     (b"\xff\xf2", "audio/mpeg"),
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
-    (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
 )
@@ -38,6 +39,9 @@ def media_type_of(data: bytes) -> str:
     """Return the media type that the first bytes tell; empty when they tell none."""
     if data[:4] == b"RIFF":
         return _RIFF.get(data[8:12], "")
+    if data[:2] == b"BM":
+        # A text can begin so too; a picture goes on with its size and four reserved bytes.
+        return "image/bmp" if data[6:10] == bytes(4) else ""
     return next((kind for start, kind in _MAGIC if data.startswith(start)), "")
 
 
