@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import LLMError, ValidationError
 from ..providers.cohere_models import THINKING_BUDGETS, may_think
 from ..types.http import Head, HttpRequest
-from ..types.messages import Message, Tool
+from ..types.messages import Message
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
@@ -21,7 +21,7 @@ from .cohere_stream import CohereDecoder
 from .errors import answer_error, describe, not_an_answer
 from .events import token_count
 from .http import json_request
-from .requests import cannot_say, checked_tool_choice, make_body
+from .requests import cannot_say, checked_tool_choice, function_tool, make_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Cohere:
             "max_tokens": request.max_tokens,
             "stop_sequences": list(request.stop) or None,
             "seed": request.seed,
-            "tools": [_encode_tool(tool) for tool in request.tools] or None,
+            "tools": [function_tool(tool) for tool in request.tools] or None,
             "tool_choice": _encode_tool_choice(request),
             "response_format": _encode_schema(request),
             "thinking": _encode_effort(request, target),
@@ -201,17 +201,6 @@ def _says_the_same(item: Mapping[str, Any], message: Message) -> bool:
         return False
     ours = [(call.id, call.name, call.arguments) for call in message.tool_calls]
     return text == message.text and calls == ours
-
-
-def _encode_tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": dict(tool.parameters),
-        },
-    }
 
 
 def _encode_tool_choice(request: LLMRequest) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import AuthenticationError, LLMError, ValidationError
 from ..providers.ollama_models import thinking_levels
 from ..types.http import Head, HttpRequest
-from ..types.messages import Message, Tool, ToolCall
+from ..types.messages import Message, ToolCall
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
@@ -21,7 +21,7 @@ from .errors import answer_error, not_an_answer
 from .events import UNREADABLE
 from .http import json_request
 from .ollama_stream import OllamaDecoder
-from .requests import call_arguments, cannot_say, checked_tool_choice
+from .requests import call_arguments, cannot_say, checked_tool_choice, function_tool
 
 if TYPE_CHECKING:
     from ..types.models import ModelInfo, ModelPage
@@ -189,7 +189,7 @@ def _encode_tools(request: LLMRequest) -> list[dict[str, Any]] | None:
         raise cannot_say("Ollama", "tool_choice", choice, "It takes auto and none.")
     if choice == "none":
         return None
-    return [_encode_tool(tool) for tool in request.tools] or None
+    return [function_tool(tool) for tool in request.tools] or None
 
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -208,17 +208,6 @@ def _encode_effort(request: LLMRequest, target: Target) -> bool | str | None:
         raise cannot_say(target.model, "reasoning_effort", effort, hint)
     wanted = _EFFORTS.index(effort)
     return min(levels, key=lambda level: abs(_EFFORTS.index(level) - wanted))
-
-
-def _encode_tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": dict(tool.parameters),
-        },
-    }
 
 
 def _model(row: Mapping[str, Any], target: Target) -> ModelInfo | None:

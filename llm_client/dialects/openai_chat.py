@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..exceptions import LLMError
 from ..providers.openai_models import openai_model
 from ..types.http import Head, HttpRequest
-from ..types.messages import Message, Tool, ToolCall
+from ..types.messages import Message, ToolCall
 from ..types.request import LLMRequest
 from ..types.response import StreamChunk
 from ..types.target import Target
@@ -22,7 +22,7 @@ from .call_ids import with_call_ids
 from .errors import answer_error
 from .http import json_request
 from .openai_chat_stream import OpenAIChatDecoder
-from .requests import cannot_say, checked_tool_choice, make_body
+from .requests import cannot_say, checked_tool_choice, function_tool, make_body
 
 if TYPE_CHECKING:
     from ..types.models import ModelPage
@@ -63,7 +63,7 @@ class OpenAIChat:
             quirks.max_tokens_field: request.max_tokens,
             "stop": list(request.stop) or None,
             quirks.seed_field: request.seed,
-            "tools": [_encode_tool(tool) for tool in request.tools] or None,
+            "tools": [function_tool(tool) for tool in request.tools] or None,
             "tool_choice": _encode_tool_choice(request, target),
             "response_format": _encode_schema(request.schema),
             **_encode_effort(request, target),
@@ -166,17 +166,6 @@ def _add_native_fields(encoded: dict[str, Any], message: Message, target: Target
     for call, native in zip(calls, fields.get("tool_calls", ()), strict=False):
         if "extra_content" in native:
             call["extra_content"] = native["extra_content"]
-
-
-def _encode_tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": dict(tool.parameters),
-        },
-    }
 
 
 def _encode_tool_choice(request: LLMRequest, target: Target) -> object:

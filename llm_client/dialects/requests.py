@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from ..exceptions import ValidationError
-from ..types.messages import ToolCall
+from ..types.messages import Tool, ToolCall
 from ..types.request import LLMRequest
 from ..types.target import Target
 from ..wire.jsontext import parse_json
@@ -66,6 +66,18 @@ def call_arguments(call: ToolCall) -> dict[str, Any] | None:
     except ValueError:
         return None
     return {} if value is None else value if isinstance(value, dict) else None
+
+
+def function_tool(tool: Tool) -> dict[str, Any]:
+    """Return a tool as OpenAI Chat says it, and others after it."""
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": dict(tool.parameters),
+        },
+    }
 
 
 def make_body(

@@ -51,7 +51,7 @@ def _is_texts(value: object) -> bool:
 
 
 def _is_dialect(value: object) -> bool:
-    return value in DIALECTS
+    return isinstance(value, str) and value in DIALECTS
 
 
 def _is_header_name(value: object) -> bool:
@@ -214,6 +214,8 @@ class _Reader:
                 # The value of a header may be a key.
                 shown = [*item] if check is _is_headers and isinstance(item, dict) else item
                 hint = _nearest(str(item), DIALECTS) if check is _is_dialect else None
+                if check is _is_text and not isinstance(item, dict | list):
+                    hint = f'Put it into quotes: `{name} = "{item}"`.'
                 problem = f"{key} must be {wanted}, not {shown!r}"
                 raise self._error(where, name, problem, hint=hint)
         return value

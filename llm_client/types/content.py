@@ -21,9 +21,6 @@ _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
     (b"%PDF-", "application/pdf"),
-    (b"ID3\x02", "audio/mpeg"),
-    (b"ID3\x03", "audio/mpeg"),
-    (b"ID3\x04", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
     (b"\xff\xf3", "audio/mpeg"),
     (b"\xff\xf2", "audio/mpeg"),
@@ -42,6 +39,9 @@ def media_type_of(data: bytes) -> str:
     if data[:2] == b"BM":
         # A text can begin so too; a picture goes on with its size and four reserved bytes.
         return "image/bmp" if data[6:10] == bytes(4) else ""
+    if data[:3] == b"ID3":
+        # The number of its version follows, which is no letter.
+        return "audio/mpeg" if data[3:4] < b"\x10" else ""
     return next((kind for start, kind in _MAGIC if data.startswith(start)), "")
 
 

@@ -286,7 +286,7 @@ def test_vendor_types_refuse_an_unknown_key_deep_inside(vendor_types: Any) -> No
             "schema",
         ),
         (OPUS, user(Audio(b"ID3")), {}, "content"),
-        (OPUS, user(Image(b"BM")), {}, "content"),
+        (OPUS, user(Image(b"BM", media_type="image/bmp")), {}, "content"),
         (OPUS, user(Document(b"PK", media_type="application/zip")), {}, "content"),
         (OPUS, user(Document(url="https://e.com/a", media_type="text/html")), {}, "content"),
     ],

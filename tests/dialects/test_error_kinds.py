@@ -366,7 +366,7 @@ def test_error_inside_a_stream_is_classified_by_its_words(
 def test_flat_event_of_type_error_has_no_type() -> None:
     error = stream_error({"type": "error", "code": "x", "message": "why"}, target("openai"))
     assert isinstance(error, LLMAPIError)
-    assert (error.code, error.type, error.message) == ("x", None, "openai failed (200): why")
+    assert (error.code, error.type, error.message) == ("x", None, "openai failed: why")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def api_error(
         ({"errors": [{"message": "why"}]}, "why"),
         ({"detail": {"message": "why"}}, "why"),
         ({"detail": {"error": "why"}}, "why"),
-        ({"detail": [{"msg": "why", "loc": ["body", "x", 0]}]}, "why"),
+        ({"detail": [{"msg": "why", "loc": ["body", "x", 0]}]}, "body.x.0: why"),
         ({"message": {"detail": [{"msg": "why"}]}}, "why"),
         ({"error": "Bad Request", "message": "why", "statusCode": 400}, "why"),
         ({"error": {"msg": "why"}}, "why"),
@@ -216,14 +216,18 @@ def test_message_decides_on_a_refused_request_only(message: str, kind: type[LLMA
 def test_404_for_the_address_asks_for_the_base_url(body: object) -> None:
     value = api_error(404, body)
     assert type(value) is LLMAPIError
-    assert value.hint == "Nothing answers at http://localhost:1/v1: is the base URL right?"
+    assert value.hint == (
+        "Nothing answers at http://localhost:1/v1: is the base URL right, and does the server "
+        "speak openai-chat (`--dialect`)?"
+    )
 
 
 def test_404_for_an_address_without_v1_names_it() -> None:
     where = target("openai", base_url="http://localhost:1")
     value = OpenAIChat().error(Head(404, {}, url="http://localhost:1/chat/completions"), b"", where)
     assert value.hint == (
-        "Nothing answers at http://localhost:1/chat/completions: is the base URL right? "
+        "Nothing answers at http://localhost:1/chat/completions: is the base URL right, and does the "
+        "server speak openai-chat (`--dialect`)? "
         "OpenAI-compatible servers usually want it to end in `/v1`."
     )
 

@@ -134,7 +134,7 @@ def test_server_without_the_path_asks_whether_the_address_is_right(name: str) ->
     error = Gemini().error(source.head, source.body, GEMINI)
     assert details(error)["error"] == "LLMAPIError"
     assert error.hint is not None
-    assert "is the base URL right?" in error.hint
+    assert "is the base URL right, and does the server speak gemini" in error.hint
 
 
 def test_recordings_of_the_dialect_are_all_covered() -> None:

@@ -175,7 +175,7 @@ def test_stream_where_a_whole_answer_was_asked_is_read() -> None:
 
 def test_whole_error_with_status_200_is_the_error() -> None:
     value = answer(Ollama().decode(line(error="no"), WHERE))
-    assert str(value.error) == "ollama failed (200): no"
+    assert str(value.error) == "ollama failed: no"
 
 
 def test_whole_answer_that_is_not_done_is_interrupted() -> None:

@@ -357,6 +357,7 @@ def test_unknown_setting_names_its_line_and_the_nearest(
         ("[providers.a]\ntimeout = inf", "line 2: providers.a.timeout must be a number of"),
         ("[providers.a]\nverify_ssl = 1", "line 2: providers.a.verify_ssl must be true, false"),
         ("[providers.a]\noptions = 1", "line 2: providers.a.options must be a table, not 1"),
+        ("[providers.a]\ndialect = []", "line 2: providers.a.dialect must be one of anthropic,"),
         ("[providers.a]\ndialect = 1", "line 2: providers.a.dialect must be one of anthropic,"),
         ("[providers.azure]\nendpoint = 1", "line 2: providers.azure.endpoint must be a text"),
         ('[providers.a]\nkey_header = "a b"', "line 2: providers.a.key_header must be the name of"),
@@ -400,3 +401,11 @@ def test_value_of_a_wrong_header_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"not \['x-key'\]") as caught:
         load_settings(write(tmp_path, text))
     assert "secret" not in str(caught.value)
+
+
+def test_date_without_quotes_is_told_to_have_some(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("[providers.azure]\napi_version = 2024-10-21")
+
+    with pytest.raises(ConfigurationError, match=r"api_version must be a text") as caught:
+        load_settings(tmp_path / "c.toml", {})
+    assert caught.value.hint == 'Put it into quotes: `api_version = "2024-10-21"`.'
