@@ -123,20 +123,24 @@ def _generation_config(request: LLMRequest, model: GeminiModel, name: str) -> di
         "seed": request.seed,
         "responseMimeType": None if request.schema is None else "application/json",
         "responseJsonSchema": None if request.schema is None else dict(request.schema),
-        "thinkingConfig": _thinking(request.reasoning_effort, model, name),
+        "thinkingConfig": _thinking(request, model, name),
     }
     return {field: value for field, value in config.items() if value is not None}
 
 
-def _thinking(effort: str | None, model: GeminiModel, name: str) -> dict[str, Any] | None:
+def _thinking(request: LLMRequest, model: GeminiModel, name: str) -> dict[str, Any] | None:
     """Return how much to think; what lies between two levels goes to the nearer, a tie up."""
+    effort = request.reasoning_effort
     if effort is None:
         return None
     if effort == "none":
         return _no_thinking(model, name)
     if model.budget is not None:
         least, most = model.budget
-        budget = min(max(_BUDGETS[effort], least), most)
+        if request.max_tokens is not None:
+            # The thinking counts as part of the answer, and shall not take the place of it.
+            most = min(most, request.max_tokens * 3 // 4)
+        budget = max(min(_BUDGETS[effort], most), least)
         return {"includeThoughts": True, "thinkingBudget": budget}
     if not model.levels:
         raise cannot_say(name, "reasoning_effort", effort, "It does not think: leave it out.")

@@ -33,6 +33,10 @@ def known_model(request: LLMRequest, target: Target) -> OpenAIModel:
     if effort is not None and model.efforts and effort not in model.efforts:
         known = ", ".join(model.efforts)
         raise cannot_say(target.model, "reasoning_effort", effort, f"It takes {known}.")
+    if effort is not None and not (model.reasons or model.takes_reasoning):
+        raise cannot_say(
+            target.model, "reasoning_effort", effort, "It does not think: leave it out."
+        )
     for field in ("temperature", "top_p"):
         # "Only the default (1) value is supported", answers OpenAI (qwen-code#921).
         if (value := getattr(request, field)) not in {None, 1} and model.thinks(effort):

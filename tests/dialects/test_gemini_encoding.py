@@ -121,6 +121,15 @@ def test_effort_is_a_budget_within_the_bounds_of_the_model(model: str, budgets: 
     ]
 
 
+@pytest.mark.parametrize(("limit", "budget"), [(100_000, 24_576), (8000, 6000), (100, 75)])
+def test_budget_leaves_room_for_the_answer(limit: int, budget: int) -> None:
+    asked = LLMRequest((Message("user", "hi"),), max_tokens=limit, reasoning_effort="max")
+    sent = json.loads(
+        Gemini().encode(asked, target("gemini", model="gemini-2.5-flash")).body or b""
+    )
+    assert sent["generationConfig"]["thinkingConfig"]["thinkingBudget"] == budget
+
+
 @pytest.mark.parametrize(
     ("model", "levels"),
     [

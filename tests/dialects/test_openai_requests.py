@@ -58,6 +58,13 @@ def test_effort_that_a_model_does_not_take_is_refused_with_those_it_takes(model:
         assert caught.value.hint == f"It takes {', '.join(EFFORTS[model].split())}."
 
 
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-3.5-turbo", "gpt-5-chat-latest"])
+def test_effort_of_a_model_that_does_not_think_is_refused(model: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be told reasoning_effort 'high'") as caught:
+        check(model, reasoning_effort="high")
+    assert caught.value.hint == "It does not think: leave it out."
+
+
 @pytest.mark.parametrize("model", ["gpt-6-luna", "gpt-9", "openai/gpt-5", "llama3.2", ""])
 def test_effort_of_a_model_without_known_efforts_is_left_to_its_provider(model: str) -> None:
     for effort in ALL_EFFORTS:
