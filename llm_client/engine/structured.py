@@ -104,9 +104,7 @@ class SchemaAttempts:
                     # The last way is no way either: what was asked for is the schema, nothing else.
                     raise cannot_say from None
                 elif isinstance(error, InvalidOutputError) and self._may_ask_again(error):
-                    if self._rejected is not None:
-                        problems = self._rejected[1]
-                        mode = self._mode = mode_after(problems, mode, self._request, target)
+                    mode = self._mode = self._mode_after(mode, target)
                     self._say(
                         f"{target.spec} is asked again ({self._retries - self._left} of "
                         f"{self._retries}): {error}"
@@ -115,6 +113,11 @@ class SchemaAttempts:
                     raise
             self._progress.attempts += 1
             self._progress.retries += 1
+
+    def _mode_after(self, mode: Mode, target: Target) -> Mode:
+        if self._rejected is None:
+            return mode
+        return mode_after(self._rejected[1], mode, self._request, target)
 
     def _judge(self, response: LLMResponse) -> LLMResponse:
         """Return an answer with what it means.
