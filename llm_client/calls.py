@@ -287,15 +287,7 @@ class Calls:
             )
         from .discovery import discover
 
-        try:
-            choice = discover(self._settings, self._environ)
-        except ConfigurationError as error:
-            if not model:
-                raise
-            raise ConfigurationError(
-                f"Nothing says which provider has the model {model!r}.",
-                hint=f"Name it, for example `ollama/{model}` or `openai/{model}`.",
-            ) from error
+        choice = discover(self._settings, self._environ, model=model)
         self.reason = choice.reason
         found = LLMConfig(
             provider=choice.target.provider.name,

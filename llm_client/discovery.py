@@ -41,8 +41,13 @@ class Choice:
     reason: str
 
 
-def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
+def discover(settings: Settings, environ: Mapping[str, str], *, model: str = "") -> Choice:
     """Return where to go when nothing is configured.
+
+    Args:
+        settings: of the configuration file.
+        environ: where keys are looked for.
+        model: what was asked for without its provider; only for the words of the error.
 
     Raises:
         ConfigurationError: no local server can be used and no key is set.
@@ -62,6 +67,12 @@ def discover(settings: Settings, environ: Mapping[str, str]) -> Choice:
         if provider.key_required and provider.chosen_by_key and name is not None:
             target = resolve_target(LLMConfig(provider=provider.name), settings, environ)
             return Choice(target, f"{name} is set and no local server can be used")
+    if model:
+        raise ConfigurationError(
+            f"Nothing says which provider has the model {model!r}: no local server, no key."
+            + _complaints(results),
+            hint=f"Name it, for example `ollama/{model}` or `openai/{model}`.",
+        )
     raise ConfigurationError(
         "Nothing says which model to use: no configuration, no local server, no key."
         + _complaints(results),

@@ -200,3 +200,9 @@ def test_both_ports_of_llama_cpp_are_tried(monkeypatch: pytest.MonkeyPatch) -> N
     assert "vllm http://localhost:8000/v1" in asked
     assert "lmstudio http://localhost:1234/v1" in asked
     assert "mlx http://localhost:8080/v1" in asked
+
+
+def test_model_without_a_provider_that_is_found_nowhere_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="which provider has the model 'gpt-5'") as caught:
+        discover(Settings(), {}, model="gpt-5")
+    assert "`openai/gpt-5`" in (caught.value.hint or "")

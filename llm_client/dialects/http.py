@@ -59,15 +59,7 @@ def json_request(
         encoded = _encode(body)
     sent.update(headers)
     sent.update((name.lower(), value) for name, value in target.headers)
-    row = target.provider
-    own = dict(row.dialect_key_headers).get(row.dialect) or row.key_header
-    key_header = (own or key_header or "authorization").lower()
-    if target.api_key:
-        key = target.api_key.reveal()
-        sent[key_header] = f"Bearer {key}" if key_header == "authorization" else key
-    elif target.basic_auth:
-        pair = target.basic_auth.reveal().encode("utf-8", "replace")
-        sent["authorization"] = f"Basic {b64encode(pair).decode('ascii')}"
+    key_header = _add_key(sent, target, key_header)
     url = target.base_url + path
     if target.query:
         url += ("&" if "?" in path else "?") + target.query
@@ -81,6 +73,20 @@ def json_request(
             name for name in sent if name == key_header or any(map(name.count, _SECRET_WORDS))
         ),
     )
+
+
+def _add_key(sent: dict[str, str], target: Target, key_header: str) -> str:
+    """Add the key to the headers; return the name of the header that has it."""
+    row = target.provider
+    own = dict(row.dialect_key_headers).get(row.dialect) or row.key_header
+    name = (own or key_header or "authorization").lower()
+    if target.api_key:
+        key = target.api_key.reveal()
+        sent[name] = f"Bearer {key}" if name == "authorization" else key
+    elif target.basic_auth:
+        pair = target.basic_auth.reveal().encode("utf-8", "replace")
+        sent["authorization"] = f"Basic {b64encode(pair).decode('ascii')}"
+    return name
 
 
 def _encode(body: Mapping[str, object]) -> bytes:
