@@ -102,14 +102,24 @@ def test_ctrl_c_while_waiting_to_retry_leaves_at_once() -> None:
     assert len(server.requests) == 1
 
 
+def interrupted(process: Any) -> int:
+    """Press Ctrl-C, as a user does: Python drops one that arrives inside a finalizer."""
+    for _ in range(int(SECONDS)):
+        process.send_signal(signal.SIGINT)
+        try:
+            return int(process.wait(1))
+        except subprocess.TimeoutExpired:
+            continue
+    raise AssertionError("it cannot be interrupted")
+
+
 def test_ctrl_c_while_reading_stdin_sends_nothing() -> None:
     with fault_server(answer("a")) as server:
         with started(*asking(server), stdin=subprocess.PIPE) as process:
             # More than a pipe holds: once it is written, the program is reading.
             process.stdin.write(b"some input\n" * 100_000)
             process.stdin.flush()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(SECONDS) == 130
+            assert interrupted(process) == 130
             assert b"Traceback" not in process.stderr.read()
         assert server.connections == 0
 
