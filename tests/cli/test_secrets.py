@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_client.cli.masking import masked
+
 from ..support.fault_server import FaultServer, fault_server
 from .program import Result, ending, error, event, run, stream, text
 
@@ -92,3 +94,18 @@ def test_files_of_a_run_do_not_hold_the_key(
     for folder, _, files in os.walk(clean_environment):
         for file in files:
             assert key.encode() not in (Path(folder) / file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "flag", [(), ("--json",), ("-v", "--debug")], ids=["plain", "json", "debug"]
+)
+def test_value_in_the_query_of_an_address_is_shown_nowhere(flag: tuple[str, ...]) -> None:
+    result = run("generate", *flag, "-u", "http://127.0.0.1:9/v1?key=hidden-value&x=other", "hi")
+    assert result.status == 3
+    assert "?key=***&x=***" in result.text + result.stderr
+    assert "hidden-value" not in result.text + result.stderr
+
+
+def test_query_of_an_address_in_a_message_is_masked() -> None:
+    text = "asked https://u:p@h/v1?key=hidden&a=b#c, then 'http://x/?t=1'"
+    assert masked(text, []) == "asked https://***@h/v1?key=***&a=***#c, then 'http://x/?t=***'"
