@@ -283,8 +283,9 @@ def _read_stream(
     decoder = dialect.decoder(target)
     while not decoder.done:
         data = yield from _read(deadline)
-        chunks = decoder.feed(data) if data else decoder.end()
-        yield from _take(chunks, request, fold, note_output, shown)
+        yield from _take(
+            decoder.feed(data) if data else decoder.end(), request, fold, note_output, shown
+        )
         if not data:
             return
     left = deadline.remaining()
@@ -317,4 +318,7 @@ def _take(
     if chunks and request.stream:
         yield Emit(chunks)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del chunk, error  # its traceback knows this frame: a cycle

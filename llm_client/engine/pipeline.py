@@ -160,11 +160,12 @@ def retrying(
             return (yield from attempt(target))
         except LLMError as error:
             relaxed = without_refused_field(error, target)
-            if relaxed is not None and not progress.deadline.passed():
+            again = not (progress.emitted or progress.deadline.passed())
+            if relaxed is not None and again:
                 target = relaxed
                 continue
             delay = retry_delay(error, retries, context.retry, context.chance())
-            if progress.emitted or delay is None or progress.deadline.passed():
+            if delay is None or not again:
                 raise
             if progress.deadline.within(delay):
                 raise progress.deadline.error(progress.attempts, error) from error

@@ -38,6 +38,8 @@ Mode: TypeAlias = Literal["native", "tool", "prompt"]
 
 _MOST_PROBLEMS = 8
 """How many are told: a model that made many corrects them together, or not at all."""
+_LONGEST_PROBLEM = 1000
+"""Characters: the names of fields in it are the model's, and as long as it likes."""
 _MOST_STARTS = 64
 """Places in a text where JSON may begin that are tried: each can cost a pass over the rest."""
 _TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -325,4 +327,8 @@ def asked_again(request: LLMRequest, response: LLMResponse, problems: Sequence[s
 
 def _most(problems: Sequence[str]) -> list[str]:
     more = len(problems) - _MOST_PROBLEMS
-    return [*problems[:_MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+    told = [
+        problem if len(problem) <= _LONGEST_PROBLEM else f"{problem[:_LONGEST_PROBLEM]}…"
+        for problem in problems[:_MOST_PROBLEMS]
+    ]
+    return [*told, *([f"and {more} more"] if more > 0 else [])]

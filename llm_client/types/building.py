@@ -86,7 +86,7 @@ def _of_class(shape: Any, kind: type[Any], value: Any, where: str) -> Any:
     if isinstance(value, list) and (kind is tuple or is_array(kind)):
         return _of_list(kind, typing.get_args(shape), value, where)
     if kind is float and type(value) is int:
-        return float(value)
+        return _float(value, where)
     # Not isinstance: true is no number, and a text no list of letters.
     if type(value) is kind and kind in {str, int, float, bool, type(None)}:
         return value
@@ -136,8 +136,22 @@ def _of_list(kind: type[Any], arguments: tuple[Any, ...], value: list[Any], wher
         for index, (of_item, item) in enumerate(zip(of_items, value, strict=True))
     ]
     if is_set(kind):
-        return frozenset(items) if kind is frozenset else set(items)
+        return _set(kind, items, where)
     return tuple(items) if kind is tuple else items
+
+
+def _set(kind: type[Any], items: list[Any], where: str) -> Any:
+    try:
+        return frozenset(items) if kind is frozenset else set(items)
+    except TypeError as error:  # an item of any type can be a list
+        raise ValueError(f"{where} cannot be a set: {error}") from None
+
+
+def _float(value: int, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _of_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -279,9 +279,10 @@ class SchemaWriter:
         if origin is tuple:
             if len(arguments) == 2 and arguments[1] is ...:
                 return {"type": "array", "items": self.of(arguments[0], where)}
+            items = [self.of(item, where) for item in arguments]
             return {
                 "type": "array",
-                "prefixItems": [self.of(item, where) for item in arguments],
+                **({"prefixItems": items} if items else {}),  # an empty list is none
                 "items": False,
                 "minItems": len(arguments),
                 "maxItems": len(arguments),
@@ -291,6 +292,8 @@ class SchemaWriter:
         if issubclass(origin, Mapping):
             return self._of_mapping(shape, arguments, where)
         if is_array(origin):
+            if is_set(origin) and core_of(arguments[0]).type.__hash__ is None:
+                raise _refused(shape, where, " The items of a set must be hashable.")
             schema = {"type": "array", "items": self.of(arguments[0], where)}
             return schema | {"uniqueItems": True} if is_set(origin) else schema
         raise _refused(shape, where)

@@ -247,10 +247,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_finite(value: float) -> bool:
+    # An integer can be beyond every float, and `isfinite` fails there.
+    return isinstance(value, int) or isfinite(value)
+
+
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "number": _is_number,
-    "integer": lambda value: _is_number(value) and isfinite(value) and value == int(value),
+    "integer": lambda value: _is_number(value) and _is_finite(value) and value == int(value),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "object": lambda value: isinstance(value, dict),
@@ -321,7 +326,7 @@ def _check_multiple(rule: float, value: Any) -> str:
     from fractions import Fraction
 
     # By their digits: 0.3 is a multiple of 0.1, whatever floats make of it.
-    if isfinite(value) and Fraction(str(value)) % Fraction(str(rule)) == 0:
+    if _is_finite(value) and Fraction(str(value)) % Fraction(str(rule)) == 0:
         return ""
     return f"must be a multiple of {rule}, but is {_shown(value)}"
 

@@ -40,6 +40,7 @@ _MAPPINGS = frozenset({
 })  # fmt: skip
 _REFERENCES = ("$ref", "$dynamicRef")
 """The dynamic form is read as the plain one, which it is in a document without other documents."""
+_INDEX = re.compile(r"[0-9]{1,9}")
 _IN_PLACE = ("allOf", "anyOf", "else", "if", "not", "oneOf", "then", "dependentSchemas")
 """Keywords whose schemas are applied to the same value."""
 
@@ -95,7 +96,7 @@ class SchemaDocument:
         if name[:1] == "#":  # an anchor, before 2019
             self._anchors[base, name[1:]] = schema
         elif name:
-            base = urljoin(base, name).partition("#")[0]
+            base = _joined(base, name, self._places[id(schema)]).partition("#")[0]
             self._resources[base] = schema
         self._bases[id(schema)] = base
         for keyword in ("$anchor", "$dynamicAnchor"):
@@ -116,9 +117,9 @@ class SchemaDocument:
     def _resolve(self, reference: str, schema: dict[str, Any]) -> Any:
         address, _, fragment = reference.partition("#")
         base = self._bases[id(schema)]
-        if address:
-            base = urljoin(base, address)
         place = f"{self._places[id(schema)]}/$ref"
+        if address:
+            base = _joined(base, address, place)
         if base not in self._resources:
             raise _broken(
                 place,
@@ -177,13 +178,20 @@ def _within(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield keyword, value
 
 
+def _joined(base: str, address: str, place: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError as error:
+        raise _broken(place, f"{_shown(address)} is no address ({error})") from None
+
+
 def _at(value: Any, pointer: str) -> Any:
     """Return what a JSON pointer (RFC 6901) points at; `None` when there is nothing."""
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict):
             value = value.get(name)
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
             value = value[int(name)]
         else:
             return None

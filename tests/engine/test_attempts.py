@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +107,31 @@ def test_every_error_of_an_attempt_says_who_was_asked(opening: Answer, kind: typ
     assert type(played.error) is kind
     assert isinstance(played.error, LLMError)
     assert (played.error.provider, played.error.model) == ("p0", "m")
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        Answer((event({"error": {"message": "busy", "type": "overloaded_error"}}),)),
+        Answer((b"no JSON",), headers=(("content-type", "application/json"),)),
+        Answer((event({"choices": [{"delta": {"content": "a"}}]}), Cut())),
+        refusal("no", 401),
+    ],
+    ids=["in the stream", "garbage", "cut", "status"],
+)
+def test_error_is_in_no_cycle_that_would_keep_its_frames(opening: Answer) -> None:
+    gc.disable()
+    try:
+        played = play(
+            opening, request=replace(PLAIN, stream=True), retry=RetrySettings(max_retries=0)
+        )
+        assert played.error is not None
+        error = weakref.ref(played.error)
+        played.error = None
+
+        assert error() is None
+    finally:
+        gc.enable()
 
 
 def test_chunks_that_are_shown_are_those_that_were_decoded() -> None:

@@ -20,6 +20,7 @@ from llm_client.exceptions import (
     ModelNotFoundError,
     RateLimitError,
     TimeoutError,
+    ValidationError,
 )
 from llm_client.types.events import AttemptRecord, Event, Notice
 from llm_client.types.http import Timeouts
@@ -214,6 +215,21 @@ MODELS = Answer((b'{"data": [{"id": "first"}, {"id": "second"}]}',))
 
 
 @pytest.mark.parametrize("play", [play_sync, play_async], ids=["sync", "async"])
+def test_refused_field_after_something_was_shown_is_not_asked_for_again(
+    play: Callable[..., Played],
+) -> None:
+    refusal = {"message": "stream_options: not allowed", "type": "invalid_request_error"}
+    refused = Answer((*sse("Hel").pieces[:2], event({"error": refusal})))
+
+    played = play(scenario(refused, sse("Hello"), stream=True))
+
+    assert isinstance(played.error, ValidationError)
+    assert played.error.partial == "Hel"
+    assert played.deltas == ("Hel",)
+    assert len(played.records) == 1
+
+
+@pytest.mark.parametrize("play", PLAYERS)
 def test_error_answer_of_a_megabyte_is_read_no_further(play: Callable[..., Played]) -> None:
     flood = Answer((b"x" * (1 << 20), Wait(1e9)), 400)
 

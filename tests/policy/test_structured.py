@@ -374,6 +374,15 @@ def test_error_says_what_is_wrong_and_keeps_the_answer() -> None:
     assert error.partial == ANSWER.content
 
 
+def test_problem_as_long_as_the_model_likes_is_cut() -> None:
+    error = invalid_output(ANSWER, ["p" * 1_000_000, "q"])
+    correction = asked_again(REQUEST, ANSWER, ["p" * 1_000_000, "q"]).messages[-1]
+
+    assert f"{'p' * 1000}…; q." in error.message
+    assert f"- {'p' * 1000}…\n- q\n" in correction.text
+    assert len(error.message) + len(correction.text) < 3000
+
+
 def test_error_of_an_answer_that_was_cut_says_so() -> None:
     error = invalid_output(replace(ANSWER, finish_reason="length"), ["the answer is no JSON"])
 

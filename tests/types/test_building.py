@@ -46,6 +46,8 @@ class Holder:
     items: list[Even] = field(default_factory=list)
     amount: Decimal = Decimal(0)
     pair: tuple[int, str] = (0, "")
+    share: float = 0.0
+    kinds: set[Any] = field(default_factory=set)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,8 @@ class Holder:
         ({"amount": 1}, r"the answer\.amount is 1"),
         ({"pair": [1]}, r"the answer\.pair has 1 items instead of 2"),
         ({"item": {"n": 3}}, r"the answer\.item: 3 is odd"),
+        ({"share": 10**400}, r"the answer\.share: int too large"),
+        ({"kinds": [[1]]}, r"the answer\.kinds cannot be a set: .*unhashable"),
         (3, "the answer is 3"),
     ],
     ids=str,

@@ -278,7 +278,16 @@ BROKEN = [
     ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/type/0"}}, "type": "object"}, "no schema at"),
     ({"$ref": "#/enum/0", "enum": [3]}, "no schema at '#/enum/0'"),
     ({"$ref": "#/enum/9", "enum": [3]}, "no schema at '#/enum/9'"),
+    ({"$ref": f"#/allOf/{'9' * 5000}", "allOf": [{}]}, "no schema at '#/allOf/9"),
     ({"$ref": "#nowhere"}, "no schema at '#nowhere'"),
+    (
+        {"$id": "https://h.test/s", "$ref": "http://["},
+        r"#/\$ref: 'http://\[' is no address",
+    ),
+    (
+        {"$id": "https://h.test/s", "items": {"$id": "http://["}},
+        r"#/items: 'http://\[' is no address",
+    ),
     ({"$ref": "https://h.test/s.json"}, "'https://h.test/s.json' lies outside of the schema"),
     (
         {"properties": {"a": {"$ref": "other.json#/b"}}},
@@ -331,6 +340,23 @@ def test_value_nested_too_deeply_is_a_problem_and_no_crash() -> None:
         value = {"value": 1, "children": [value]}
 
     assert validate(value, TREE) == ["the answer is nested too deeply"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "integer"}, None),
+        ({"type": "number"}, None),
+        ({"multipleOf": 10}, None),
+        ({"multipleOf": 3}, "must be a multiple of 3"),
+        ({"maximum": 1.5}, "must be 1.5 or less"),
+    ],
+    ids=str,
+)
+def test_integer_beyond_every_float_is_judged(schema: Any, problem: str | None) -> None:
+    found = validate(10**400, schema)
+
+    assert (problem in found[0]) if problem else found == []
 
 
 def test_alternatives_within_alternatives_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
