@@ -21,7 +21,7 @@ from llm_client.dialects.base import ListsModels
 from llm_client.exceptions import LLMError
 
 from ..support.recordings import ROOT, Recording, local_answer, needs_recordings, provider_exchange
-from .answers import answer, feed, target
+from .answers import answer, feed, offsets, target
 
 pytestmark = needs_recordings
 
@@ -83,6 +83,7 @@ def named(value: Any) -> Iterator[str]:
 
 
 NAMES = list(everything())
+LEAST_CUTS = 1000
 
 
 def test_every_recording_has_its_row_or_a_reason() -> None:
@@ -112,6 +113,25 @@ def test_any_body_is_an_answer_or_an_error_in_any_dialect(name: str) -> None:
         if isinstance(dialect, ListsModels):
             with suppress(LLMError):
                 dialect.decode_models(source.body, where)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_answer_that_came_whole_is_no_answer_when_cut_and_the_same_in_pieces(name: str) -> None:
+    dialect, where = find_dialect(name), target("openai-compatible")
+    cuts = 0
+    for source in map(recorded, NAMES):
+        body = source.body.strip()
+        whole = answer(dialect.decode(body, where))
+        if whole.error is not None or not body.startswith((b"{", b"[")) or b"\n{" in body:
+            continue  # no answer of this dialect, or a stream: those have tests of their own
+        pieces = (body[i : i + 1] for i in range(len(body)))
+        assert answer(feed(dialect, where, pieces)) == whole, source.name
+        for end in offsets(body):
+            cut = answer(dialect.decode(body[:end], where))
+            assert cut.error is not None, f"{source.name} cut at {end}"
+            assert not cut.text, f"{source.name} cut at {end}"
+            cuts += 1
+    assert cuts > LEAST_CUTS
 
 
 @pytest.mark.parametrize("name", DIALECTS)
