@@ -83,7 +83,7 @@ def named(value: Any) -> Iterator[str]:
 
 
 NAMES = list(everything())
-LEAST_CUTS = 1000
+LEAST_CUTS = 500
 
 
 def test_every_recording_has_its_row_or_a_reason() -> None:
