@@ -19,6 +19,7 @@ from typing import IO, Any
 import llm_client
 
 from ..support.fault_server import Piece, Received, Script, Wire, respond
+from ..support.unmeasured import unmeasured
 
 ROOT = Path(llm_client.__file__).parents[1]
 SECONDS = 60.0
@@ -101,7 +102,7 @@ def started(*arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> Ite
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(),
+        env=unmeasured(environment()),  # most are sent a signal
     ) as process:
         try:
             yield process

@@ -13,6 +13,8 @@ import pytest
 
 import llm_client
 
+from ..support.unmeasured import unmeasured
+
 ROOT = Path(llm_client.__file__).parents[1]
 
 PREAMBLE = """
@@ -39,7 +41,7 @@ def start(script: str, demo_directory: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**unmeasured(os.environ), "PYTHONPATH": str(ROOT)},
     )
 
 

@@ -13,6 +13,8 @@ import pytest
 
 import llm_client
 
+from ...support.unmeasured import unmeasured
+
 ROOT = Path(llm_client.__file__).parents[1]
 
 PREAMBLE = """
@@ -37,7 +39,7 @@ def start(script: str, model: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**unmeasured(os.environ), "PYTHONPATH": str(ROOT)},
     )
 
 
