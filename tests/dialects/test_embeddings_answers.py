@@ -21,7 +21,7 @@ from llm_client.types.http import Head
 from llm_client.types.response import Usage
 
 from ..support.recordings import needs_recordings
-from .answers import SMALL, details, expected, recording
+from .answers import details, expected, recording
 from .test_embeddings import PATHS, TEXTS, where
 
 RECORDED = expected("embeddings")
@@ -45,11 +45,14 @@ def test_recorded_answer_decoded_says_what_was_recorded(name: str) -> None:
 
 @needs_recordings
 @pytest.mark.parametrize("name", RECORDED)
-def test_recorded_answer_cut_anywhere_is_an_error(name: str) -> None:
+def test_recorded_answer_cut_anywhere_is_an_error(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Looking for keys in 80,000 error bodies would take minutes.
+    monkeypatch.setattr("llm_client.dialects.errors.redact", lambda text, secrets: text)
     target = where(RECORDED[name]["dialect"])
     whole = recording(name).body.rstrip()
-    step = 1 if len(whole) <= SMALL else len(whole) // 400
-    for offset in {*range(0, len(whole), step), *range(len(whole) - 60, len(whole))}:
+    for offset in range(len(whole)):
         with pytest.raises(LLMServiceError):
             find_embedder(target).decode_embeddings(whole[:offset], target)
 

@@ -21,7 +21,7 @@ from llm_client.dialects.base import ListsModels
 from llm_client.exceptions import LLMError
 
 from ..support.recordings import ROOT, Recording, local_answer, needs_recordings, provider_exchange
-from .answers import answer, feed, offsets, target
+from .answers import answer, feed, target
 
 pytestmark = needs_recordings
 
@@ -83,7 +83,7 @@ def named(value: Any) -> Iterator[str]:
 
 
 NAMES = list(everything())
-LEAST_CUTS = 500
+LEAST_CUTS = 3000
 
 
 def test_every_recording_has_its_row_or_a_reason() -> None:
@@ -116,7 +116,11 @@ def test_any_body_is_an_answer_or_an_error_in_any_dialect(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_answer_that_came_whole_is_no_answer_when_cut_and_the_same_in_pieces(name: str) -> None:
+def test_answer_that_came_whole_is_no_answer_when_cut_and_the_same_in_pieces(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Looking for keys in 100,000 error bodies would take minutes.
+    monkeypatch.setattr("llm_client.dialects.errors.redact", lambda text, secrets: text)
     dialect, where = find_dialect(name), target("openai-compatible")
     cuts = 0
     for source in map(recorded, NAMES):
@@ -126,7 +130,7 @@ def test_answer_that_came_whole_is_no_answer_when_cut_and_the_same_in_pieces(nam
             continue  # no answer of this dialect, or a stream: those have tests of their own
         pieces = (body[i : i + 1] for i in range(len(body)))
         assert answer(feed(dialect, where, pieces)) == whole, source.name
-        for end in offsets(body):
+        for end in range(len(body)):
             cut = answer(dialect.decode(body[:end], where))
             assert cut.error is not None, f"{source.name} cut at {end}"
             assert not cut.text, f"{source.name} cut at {end}"
