@@ -6,6 +6,7 @@ the dialect's. A whole answer goes through the same reading, so streamed and who
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..exceptions import LLMError, StreamInterruptedError
@@ -50,7 +51,7 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-class EventDecoder:
+class EventDecoder(ABC):
     """Decodes one answer, streamed or whole. A dialect adds `_take`, `_take_whole`, `_is_whole`."""
 
     __slots__ = (
@@ -137,17 +138,17 @@ class EventDecoder:
 
     # What a dialect adds.
 
+    @abstractmethod
     def _take(self, payload: dict[str, Any], event: str, chunks: list[StreamChunk]) -> None:
         """Read one event; `_finish` or `_fail` ends the answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take_whole(self, payload: dict[str, Any], chunks: list[StreamChunk]) -> None:
         """Read an answer that came whole and finish; raise or return when it is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_whole(self) -> bool:
         """Return whether the answer is whole when the stream just ends here."""
-        raise NotImplementedError
 
     def _state(self) -> ProviderState | None:
         """Return what the provider wants back unchanged, once the answer is whole."""

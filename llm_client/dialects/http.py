@@ -45,8 +45,7 @@ def json_request(
         body: JSON; `None` sends none.
         stream: whether the answer is wanted piece by piece.
         stream_type: media type of such an answer.
-        key_header: the dialect's own header for the key; empty: a Bearer token. The provider's
-            row in the catalog goes over it.
+        key_header: the dialect's own, below the provider's row; empty: a Bearer token.
         headers: the dialect's own; those of the target go over them.
 
     Raises:
