@@ -39,16 +39,26 @@ if TYPE_CHECKING:
     from .exceptions import ConnectionError as ConnectionError
     from .exceptions import TimeoutError as TimeoutError
     from .providers.names import Provider
+    from .types.budget import Budget
     from .types.config import LLMConfig
     from .types.content import Audio, Document, Image, ProviderState, Text
     from .types.embedding import EmbeddingResponse
-    from .types.events import AttemptRecord, FallingBack, Notice, Observer, Retrying
+    from .types.events import (
+        AttemptRecord,
+        FallingBack,
+        Labels,
+        Notice,
+        Observer,
+        Retrying,
+        Waiting,
+    )
     from .types.http import HttpRequest
     from .types.messages import Message, Tool, ToolCall
     from .types.models import HealthReport, ModelInfo
     from .types.request import LLMRequest, Prompt, ReasoningEffort, RequestOptions
     from .types.response import LLMResponse, StreamChunk, ToolCallDelta, Usage
     from .types.secret import Secret
+    from .types.usage import UsageReport, UsageRow
 
 _MODULES = {
     "aclient": ("AsyncLLMClient", "AsyncStream"),
@@ -80,16 +90,26 @@ _MODULES = {
         "ValidationError",
     ),
     "providers.names": ("Provider",),
+    "types.budget": ("Budget",),
     "types.config": ("LLMConfig",),
     "types.embedding": ("EmbeddingResponse",),
     "types.content": ("Audio", "Document", "Image", "ProviderState", "Text"),
-    "types.events": ("AttemptRecord", "FallingBack", "Notice", "Observer", "Retrying"),
+    "types.events": (
+        "AttemptRecord",
+        "FallingBack",
+        "Labels",
+        "Notice",
+        "Observer",
+        "Retrying",
+        "Waiting",
+    ),
     "types.http": ("HttpRequest",),
     "types.messages": ("Message", "Tool", "ToolCall"),
     "types.models": ("HealthReport", "ModelInfo"),
     "types.request": ("LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions"),
     "types.response": ("LLMResponse", "StreamChunk", "ToolCallDelta", "Usage"),
     "types.secret": ("Secret",),
+    "types.usage": ("UsageReport", "UsageRow"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -101,6 +121,7 @@ __all__ = [
     "AttemptRecord",
     "Audio",
     "AuthenticationError",
+    "Budget",
     "BudgetExceededError",
     "ConfigurationError",
     "ContentFilterError",
@@ -123,6 +144,7 @@ __all__ = [
     "LLMResponse",
     "LLMServiceError",
     "LLMTimeoutError",
+    "Labels",
     "Message",
     "ModelInfo",
     "ModelNotFoundError",
@@ -148,7 +170,10 @@ __all__ = [
     "ToolDeniedError",
     "ToolError",
     "Usage",
+    "UsageReport",
+    "UsageRow",
     "ValidationError",
+    "Waiting",
     "__version__",
     "attach",
 ]

@@ -21,6 +21,7 @@ from .types.target import Target
 if TYPE_CHECKING:
     from .types.embedding import EmbeddingResponse, EmbedOptions
     from .types.models import HealthReport, ModelInfo
+    from .types.usage import UsageFilters, UsageKey, UsageReport
 
 __all__ = ["AsyncLLMClient", "AsyncStream"]
 
@@ -52,7 +53,15 @@ class AsyncStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        if error is None or isinstance(error, Exception | GeneratorExit):
+            await self.close()
+            return
+        try:
+            # A cancellation between two chunks is one all the same: the reader did not just leave.
+            await self._chunks.athrow(error)
+        except BaseException as raised:
+            if raised is not error:
+                raise
 
     async def close(self) -> None:
         """Stop listening: hang up, and book what was used so far. Idempotent."""
@@ -187,6 +196,31 @@ class AsyncLLMClient:
         """Replace what comes after the first choice: profiles, model specs or configurations."""
         self._calls.set_fallback_chain(chain)
 
+    async def get_usage(
+        self, by: UsageKey | None = None, **filters: Unpack[UsageFilters]
+    ) -> UsageReport:
+        """Return what was used as the ledger has it: by every process of the user, in any session.
+
+        Args:
+            by: what to group by; without it there is only a total.
+            filters: what counts; without one everything does.
+
+        Raises:
+            ValidationError: there is no such group, filter or time.
+            LLMError: the ledger cannot be read.
+        """
+        return await self._driver.run(self._calls.get_usage(by, filters))
+
+    async def reset_usage(self) -> int:
+        """Delete every attempt from the ledger, also those of others; return how many.
+
+        What was spent stays counted for budgets.
+
+        Raises:
+            LLMError: the ledger cannot be written.
+        """
+        return await self._driver.run(self._calls.reset_usage())
+
     def get_stats(self) -> Stats:
         """Return this client's totals."""
         return self._calls.stats()
@@ -208,8 +242,9 @@ class AsyncLLMClient:
         await self._driver.close()
 
     async def close(self) -> None:
-        """Close every connection. Idempotent."""
+        """Close every connection, and the ledger. Idempotent; the client can be used again."""
         await self._driver.close()
+        self._calls.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -22,6 +22,7 @@ from .types.target import Target
 if TYPE_CHECKING:
     from .types.embedding import EmbeddingResponse, EmbedOptions
     from .types.models import HealthReport, ModelInfo
+    from .types.usage import UsageFilters, UsageKey, UsageReport
 
 __all__ = ["LLMClient", "Stream"]
 
@@ -51,7 +52,15 @@ class Stream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None or isinstance(error, Exception | GeneratorExit):
+            self.close()
+            return
+        try:
+            # Ctrl-C between two chunks is one all the same: the reader did not just leave.
+            self._chunks.throw(error)
+        except BaseException as raised:
+            if raised is not error:
+                raise
 
     def close(self) -> None:
         """Stop listening: hang up, and book what was used so far. Idempotent."""
@@ -203,6 +212,29 @@ class LLMClient:
         """Replace what comes after the first choice: profiles, model specs or configurations."""
         self._calls.set_fallback_chain(chain)
 
+    def get_usage(self, by: UsageKey | None = None, **filters: Unpack[UsageFilters]) -> UsageReport:
+        """Return what was used as the ledger has it: by every process of the user, in any session.
+
+        Args:
+            by: what to group by; without it there is only a total.
+            filters: what counts; without one everything does.
+
+        Raises:
+            ValidationError: there is no such group, filter or time.
+            LLMError: the ledger cannot be read.
+        """
+        return self._driver.run(self._calls.get_usage(by, filters))
+
+    def reset_usage(self) -> int:
+        """Delete every attempt from the ledger, also those of others; return how many.
+
+        What was spent stays counted for budgets.
+
+        Raises:
+            LLMError: the ledger cannot be written.
+        """
+        return self._driver.run(self._calls.reset_usage())
+
     def get_stats(self) -> Stats:
         """Return this client's totals."""
         return self._calls.stats()
@@ -224,8 +256,9 @@ class LLMClient:
         self._driver.close()
 
     def close(self) -> None:
-        """Close every connection. Idempotent."""
+        """Close every connection, and the ledger. Idempotent; the client can be used again."""
         self._driver.close()
+        self._calls.close()
 
     def __enter__(self) -> Self:
         return self

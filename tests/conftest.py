@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pytest
 
+from llm_client.engine.cool_down import COOL_DOWNS
 from llm_client.providers.catalog import CATALOG, LOCAL_SERVERS
 
 from .support.fault_server import refused_url
@@ -119,6 +120,7 @@ def clean_environment(
         monkeypatch.setenv(name, str(home / folder))
     for name in LOCAL_SERVERS:
         monkeypatch.setenv(f"LLM_CLIENT_{name.upper()}_BASE_URL", closed_url)
+    COOL_DOWNS.clear()  # ports and the closed address are shared by all tests
     return home
 
 

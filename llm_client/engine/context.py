@@ -9,43 +9,70 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..types.config import RetrySettings
-from ..types.events import AttemptRecord, Observer
+from ..types.events import AttemptRecord, Labels, Observer
 from ..types.request import LLMRequest
 from ..types.response import Fold, LLMResponse, Usage
 from ..types.target import Target
+from .cool_down import CoolDowns
+from .effects import Steps
 from .exchange import Deadline
 
 if TYPE_CHECKING:
     from ..types.embedding import EmbeddingRequest
 
-__all__ = ["DEFAULT_SCHEMA_RETRIES", "Asked", "CallContext", "Hooks", "Progress"]
+__all__ = [
+    "DEFAULT_SCHEMA_RETRIES",
+    "Ask",
+    "Asked",
+    "CallContext",
+    "Fit",
+    "Granted",
+    "Hooks",
+    "Progress",
+]
 
 DEFAULT_SCHEMA_RETRIES = 2
 Asked: TypeAlias = "LLMRequest | EmbeddingRequest"
 """What an attempt can be for: the reservations hold for both."""
+Ask: TypeAlias = Callable[[LLMRequest], Steps[LLMResponse]]
+"""Makes the attempts at one target."""
+Fit: TypeAlias = "Callable[[LLMRequest, Target, Ask, CallContext, Progress], Steps[LLMResponse]]"
+"""Asks a target with a request that fits into its window, or raises `ContextLengthError`."""
+
+
+class Granted(NamedTuple):
+    """What a reservation brought."""
+
+    wait: float = 0.0
+    """Seconds until the attempt may start; afterwards it is reserved for again, because a provider
+    may have asked everybody to wait longer meanwhile."""
+    notices: tuple[str, ...] = ()
+    """What the user should know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """The steps of the pipeline that consult a store. A step that is `None` does not happen.
 
-    `lookup`, `settle` and `store` keep records: one of them that fails costs its record and a
-    notice to the observer, never the answer. The reservations decide: their errors end the attempt.
+    `lookup`, `settle`, `release` and `store` keep records: one of them that fails costs its record
+    and a notice to the observer, never the answer. `reserve` decides: its error ends the attempt.
     """
 
-    lookup: Callable[[LLMRequest], LLMResponse | None] | None = None
-    """Look for the answer in the response cache."""
-    reserve_budget: Callable[[Asked, Target], None] | None = None
-    """Reserve what an attempt may cost, or raise `BudgetExceededError`."""
-    reserve_rate: Callable[[Asked, Target], float] | None = None
-    """Take a place in the rate limit; return the seconds to wait for it."""
-    settle: Callable[[AttemptRecord], None] | None = None
-    """Write an attempt into the ledger."""
-    store: Callable[[LLMRequest, LLMResponse], None] | None = None
-    """Keep the answer in the response cache."""
+    lookup: Callable[[LLMRequest, Target], LLMResponse | None] | None = None
+    """Look for the first choice's answer in the response cache."""
+    reserve: Callable[[Asked, Target, int], Granted] | None = None
+    """Reserve what an attempt, named by its number, may cost and a place in the rate limit, or
+    raise `BudgetExceededError`. Idempotent."""
+    release: Callable[[int], None] | None = None
+    """Give back what was reserved for an attempt that was not made."""
+    settle: Callable[[AttemptRecord, Target, float | None], None] | None = None
+    """Write an attempt into the ledger, in the place of its reservation. The last argument is how
+    many seconds the provider wants everybody to wait. Idempotent."""
+    store: Callable[[LLMRequest, Target, LLMResponse], None] | None = None
+    """Keep a target's answer in the response cache."""
 
 
 def _nothing(_: object) -> None:
@@ -60,6 +87,10 @@ def _chance() -> float:
 
 def _nothing_chosen(position: int, target: Target) -> None:
     return None
+
+
+def _same(position: int, request: LLMRequest) -> LLMRequest:
+    return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +114,15 @@ class CallContext:
     does not say it itself."""
     schema_retries: int = DEFAULT_SCHEMA_RETRIES
     """How often an answer that does not follow its schema is asked for again, at every target."""
+    labels: Labels = Labels()
+    adapt: Callable[[int, LLMRequest], LLMRequest] = _same
+    """Return the request as the target at a position of the route is asked: a profile in a chain
+    brings its own options."""
+    fit: Fit | None = None
+    """Makes a request fit into a target's window before it asks; `None`: it is sent as it is."""
     hooks: Hooks = Hooks()
+    cool_downs: CoolDowns = field(default_factory=CoolDowns)
+    """Shared by all calls of the process; a new one knows of no failure."""
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
     chance: Callable[[], float] = _chance
@@ -96,9 +135,27 @@ class Progress:
     started: float
     deadline: Deadline
     attempts: int = 0
+    """Requests that were sent."""
     retries: int = 0
     """At the target that is asked now."""
     emitted: bool = False
     position: int = 0
+    sent: bool = False
+    """Whether the request of the attempt that is made now was sent."""
+    answered: bool = False
+    """Whether its answer has begun, and is no error."""
+    pause: float | None = None
+    """Seconds until a limit renews that its answer says is used up."""
     first_token: float | None = None
     fold: Fold = field(default_factory=Fold)
+
+    def begin(self) -> None:
+        """Begin an attempt."""
+        self.sent = self.answered = False
+        self.pause = self.first_token = None
+        self.fold = Fold()
+
+    def note_sent(self) -> None:
+        """Count the attempt: from now on it can be billed."""
+        self.sent = True
+        self.attempts += 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, assert_never
 
 from ..types.http import HttpRequest
@@ -126,7 +127,8 @@ class AsyncDriver:
         self._make_transport = make_transport or (lambda verify: AsyncTransport(verify=verify))
         self._transports: dict[bool | str, AsyncTransport] = {}
         self._sleep = sleep or asyncio.sleep
-        self._to_thread = asyncio.to_thread
+        self._running_loop, self._shield = asyncio.get_running_loop, asyncio.shield
+        self._wait, self._cancelled = asyncio.wait, asyncio.CancelledError
 
     async def run(self, steps: Steps[T]) -> T:
         """Run the engine to its end; return its result."""
@@ -163,7 +165,7 @@ class AsyncDriver:
                             case Sleep():
                                 await self._sleep(effect.seconds)
                             case Call():
-                                value = await self._to_thread(effect.function)
+                                value = await self._finished(effect.function)
                             case _:
                                 assert_never(effect)
                 except BaseException as error:
@@ -178,6 +180,18 @@ class AsyncDriver:
             failure = None  # its traceback knows this frame: a cycle
             if exchange is not None:
                 await exchange.close()
+
+    async def _finished(self, function: Callable[[], Any]) -> Any:
+        """Call in a thread; a cancellation waits for the end, because a store is not half written."""
+        future = self._running_loop().run_in_executor(None, function)
+        try:
+            return await self._shield(future)
+        except self._cancelled:
+            while not future.done():
+                with suppress(self._cancelled):
+                    await self._wait([future])
+            future.exception()  # retrieved, and given up for the cancellation
+            raise
 
     async def _open(self, request: HttpRequest, verify: bool | str) -> AsyncExchange:
         transport = self._transports.get(verify)

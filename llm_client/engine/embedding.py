@@ -18,9 +18,10 @@ from ..exceptions import ConfigurationError, LLMServiceError
 from ..types.embedding import EmbeddingRequest, EmbeddingResponse, Vectors, total_usage
 from ..types.response import StreamChunk
 from ..types.target import Target
+from .booking import booked, pause_said
 from .effects import Steps
 from .exchange import Deadline, ask, choose_model
-from .pipeline import CallContext, Progress, booked, in_time, retrying
+from .pipeline import CallContext, Progress, in_time, retrying
 
 if TYPE_CHECKING:
     from ..types.models import ModelInfo
@@ -94,17 +95,21 @@ def _batches(texts: Iterable[str], limits: EmbedLimits) -> Iterator[tuple[str, .
 def _attempt(
     request: EmbeddingRequest, context: CallContext, progress: Progress, target: Target
 ) -> Steps[Vectors]:
-    steps = _exchange(request, target, progress)
+    steps = _exchange(request, target, context, progress)
     vectors = yield from booked(steps, request, target, context, progress)
     return vectors._replace(usage=progress.fold.usage)  # with its price
 
 
-def _exchange(request: EmbeddingRequest, target: Target, progress: Progress) -> Steps[Vectors]:
+def _exchange(
+    request: EmbeddingRequest, target: Target, context: CallContext, progress: Progress
+) -> Steps[Vectors]:
     embedder = find_embedder(target)
     wire = embedder.encode_embeddings(request, target)
+    progress.note_sent()
     head, body = yield from in_time(ask(wire, target, progress.deadline), progress)
     if head.status >= 400:
         raise embedder.error(head, body, target)
+    progress.pause = pause_said(head, context)
     vectors = embedder.decode_embeddings(body, target)
     progress.fold.add(StreamChunk(usage=vectors.usage, model=vectors.model))
     asked, got = len(request.texts), len(vectors.embeddings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..dialects import find_dialect
 from ..dialects.base import Dialect, ListsModels
@@ -28,7 +28,7 @@ from .effects import Emit, Steps, close, open_, read
 if TYPE_CHECKING:
     from ..types.models import ModelInfo
 
-__all__ = ["Deadline", "as_sent", "ask", "choose_model", "exchange", "fetch_models"]
+__all__ = ["Deadline", "Watch", "as_sent", "ask", "choose_model", "exchange", "fetch_models"]
 
 T = TypeVar("T")
 
@@ -99,12 +99,28 @@ class Deadline:
         )
 
 
+class Watch(Protocol):
+    """Is told how far an exchange has come."""
+
+    def sent(self) -> None:
+        """The request is on its way: from now on it may be billed."""
+        ...
+
+    def answered(self, head: Head) -> None:
+        """The answer has begun."""
+        ...
+
+    def output(self) -> None:
+        """Output has arrived, and is about to be shown."""
+        ...
+
+
 def exchange(
     request: LLMRequest,
     target: Target,
     fold: Fold,
     deadline: Deadline,
-    note_output: Callable[[], None],
+    watch: Watch,
     shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     """Send one request and fold its answer, emitting it piece by piece when it streams.
@@ -114,7 +130,7 @@ def exchange(
         target: who is asked.
         fold: takes the answer; what it holds when an error leaves is the partial answer.
         deadline: bounds every wait.
-        note_output: called before any output is shown.
+        watch: told how far it has come.
         shown: makes the chunks that are folded and shown of those that were decoded.
 
     Raises:
@@ -122,17 +138,25 @@ def exchange(
     """
     dialect = find_dialect(target.provider.dialect)
     asked = as_sent(request, target)
-    wire = dialect.encode(asked, target)
+    wire = _keyed(dialect.encode(asked, target), request.idempotency_key)
+    watch.sent()
     head = yield from _open(wire, target, deadline)
+    watch.answered(head)
     if head.status >= 400:
         body = yield from _and_close(_read_all(deadline, _ERROR_BODY_LIMIT))
         raise dialect.error(_dated(head), body, target)
     if _is_streamed(head, asked):
-        steps = _read_stream(dialect, request, target, fold, deadline, note_output, shown)
+        steps = _read_stream(dialect, request, target, fold, deadline, watch, shown)
         yield from _and_close(steps)
         return
     body = yield from _and_close(_read_all(deadline))
-    yield from _take(dialect.decode(body, target), request, fold, note_output, shown)
+    yield from _take(dialect.decode(body, target), request, fold, watch, shown)
+
+
+def _keyed(wire: HttpRequest, idempotency_key: str | None) -> HttpRequest:
+    if idempotency_key is None:
+        return wire
+    return replace(wire, headers=(*wire.headers, ("Idempotency-Key", idempotency_key)))
 
 
 def as_sent(request: LLMRequest, target: Target) -> LLMRequest:
@@ -277,15 +301,13 @@ def _read_stream(
     target: Target,
     fold: Fold,
     deadline: Deadline,
-    note_output: Callable[[], None],
+    watch: Watch,
     shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     decoder = dialect.decoder(target)
     while not decoder.done:
         data = yield from _read(deadline)
-        yield from _take(
-            decoder.feed(data) if data else decoder.end(), request, fold, note_output, shown
-        )
+        yield from _take(decoder.feed(data) if data else decoder.end(), request, fold, watch, shown)
         if not data:
             return
     left = deadline.remaining()
@@ -301,7 +323,7 @@ def _take(
     chunks: list[StreamChunk],
     request: LLMRequest,
     fold: Fold,
-    note_output: Callable[[], None],
+    watch: Watch,
     shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     """Fold chunks, show them, and raise the error that one of them carries."""
@@ -314,7 +336,7 @@ def _take(
             break
         fold.add(chunk)
     if fold.has_output:
-        note_output()
+        watch.output()
     if chunks and request.stream:
         yield Emit(chunks)
     if error is not None:

@@ -51,11 +51,11 @@ class Session:
             self._last: LLMResponse | None = None
 
     def settle(self, record: AttemptRecord) -> None:
-        """Book one attempt, whatever came of it."""
+        """Book one attempt, whatever came of it; one that the response cache saved is no request."""
         with self._lock:
-            self._attempts += 1
-            if record.outcome != "ok":
-                self._failures += 1
+            if record.outcome != "cached":
+                self._attempts += 1
+                self._failures += record.outcome != "ok"
             usage = record.usage
             if usage is not None:
                 self._prompt_tokens += usage.prompt_tokens

@@ -111,7 +111,6 @@ class SchemaAttempts:
                     )
                 else:
                     raise
-            self._progress.attempts += 1
             self._progress.retries += 1
 
     def _mode_after(self, mode: Mode, target: Target) -> Mode:

@@ -12,13 +12,16 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ..dialects import DIALECTS
 from ..exceptions import ConfigurationError
 from ..providers.catalog import CATALOG
-from ..types.config import Profile, ProviderSettings, RetrySettings, Settings
+from ..types.config import Overflow, Prefer, Profile, ProviderSettings, RetrySettings, Settings
 from .paths import config_file
+
+if TYPE_CHECKING:
+    from ..types.budget import Budget
 
 __all__ = ["load_settings"]
 
@@ -40,6 +43,14 @@ def _is_positive(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_some(value: object) -> bool:
+    return _is_count(value) and value != 0
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_table(value: object) -> bool:
@@ -69,6 +80,10 @@ def _is_verify(value: object) -> bool:
     return isinstance(value, str | bool)
 
 
+def _one_of(words: tuple[str, ...]) -> Check:
+    return lambda value: isinstance(value, str) and value in words
+
+
 _HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 """RFC 9110, section 5.1."""
 _FILE: dict[str, tuple[Check, str]] = {
@@ -77,6 +92,10 @@ _FILE: dict[str, tuple[Check, str]] = {
     "providers": (_is_table, "a table"),
     "retry": (_is_table, "a table"),
     "cache": (_is_table, "a table"),
+    "budget": (_is_table, "a table"),
+    "routing": (_is_table, "a table"),
+    "pricing": (_is_table, "a table"),
+    "ledger": (_is_table, "a table"),
 }
 _PROFILE: dict[str, tuple[Check, str]] = {
     "model": (_is_text, "a text"),
@@ -85,6 +104,8 @@ _PROFILE: dict[str, tuple[Check, str]] = {
     "top_p": (_is_number, "a number"),
     "max_tokens": (_is_count, "a whole number, 0 or more"),
     "system": (_is_text, "a text"),
+    "overflow": (_one_of(get_args(Overflow)), "refuse, trim or summarize"),
+    "prefer": (_one_of(get_args(Prefer)), "order or cheapest"),
 }
 _PROVIDER: dict[str, tuple[Check, str]] = {
     "dialect": (_is_dialect, f"one of {', '.join(DIALECTS)}"),
@@ -95,6 +116,8 @@ _PROVIDER: dict[str, tuple[Check, str]] = {
     "timeout": (_is_positive, "a number of seconds, 0 or more"),
     "verify_ssl": (_is_verify, "true, false, a path or `system`"),
     "options": (_is_table, "a table"),
+    "requests_per_minute": (_is_some, "a whole number, 1 or more"),
+    "tokens_per_minute": (_is_some, "a whole number, 1 or more"),
 }
 _RETRY: dict[str, tuple[Check, str]] = {
     "max_retries": (_is_count, "a whole number, 0 or more"),
@@ -103,8 +126,32 @@ _RETRY: dict[str, tuple[Check, str]] = {
     "exponential_base": (_is_positive, "a number, 0 or more"),
 }
 _CACHE: dict[str, tuple[Check, str]] = {
-    "models_ttl": (_is_positive, "a number of seconds, 0 or more")
+    "models_ttl": (_is_positive, "a number of seconds, 0 or more"),
+    "responses": (_is_flag, "true or false"),
+    "responses_ttl": (_is_positive, "a number of seconds, 0 or more"),
+    "responses_max_mb": (_is_positive, "a number of megabytes, 0 or more"),
 }
+_AMOUNT = (_is_positive, "an amount in USD, 0 or more")
+_BUDGET: dict[str, tuple[Check, str]] = {
+    "per_call_usd": _AMOUNT,
+    "daily_usd": _AMOUNT,
+    "weekly_usd": _AMOUNT,
+    "monthly_usd": _AMOUNT,
+    "total_usd": _AMOUNT,
+    "on_exceeded": (_one_of(("block", "warn")), "block or warn"),
+}
+_BUDGET_PARTS = ("projects", "profiles", "providers")
+_ROUTING: dict[str, tuple[Check, str]] = {
+    "planning": (_is_text, "a profile or PROVIDER/MODEL"),
+    "vision": (_is_text, "a profile or PROVIDER/MODEL"),
+    "long_context": (_is_text, "a profile or PROVIDER/MODEL"),
+    "prefer": (_one_of(get_args(Prefer)), "order or cheapest"),
+}
+_PRICES: dict[str, tuple[Check, str]] = dict.fromkeys(
+    ("input", "output", "cache_read", "cache_write"),
+    (_is_positive, "USD per million tokens, 0 or more"),
+)
+_LEDGER: dict[str, tuple[Check, str]] = {"enabled": (_is_flag, "true or false")}
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -150,6 +197,7 @@ class _Reader:
         root = self._table("", self._parse(), _FILE)
         retry = self._table("retry", root.get("retry", {}), _RETRY)
         cache = self._table("cache", root.get("cache", {}), _CACHE)
+        routing = self._table("routing", root.get("routing", {}), _ROUTING)
         return Settings(
             default_profile=root.get("default_profile"),
             profiles={
@@ -160,9 +208,29 @@ class _Reader:
                 for name, value in root.get("providers", {}).items()
             },
             retry=RetrySettings(**retry),
-            models_ttl=float(cache.get("models_ttl", Settings().models_ttl)),
+            budget=self._budget("budget", root["budget"]) if "budget" in root else None,
+            routing={name: value for name, value in routing.items() if name != "prefer"},
+            prefer=routing.get("prefer"),
+            pricing={
+                name: self._table(f"pricing.{name}", value, _PRICES)
+                for name, value in root.get("pricing", {}).items()
+            },
+            ledger=self._table("ledger", root.get("ledger", {}), _LEDGER).get("enabled", True),
+            **cache,
             source=str(self._file),
         )
+
+    def _budget(self, where: str, value: object) -> Budget:
+        from ..types.budget import Budget
+
+        parts = dict.fromkeys(_BUDGET_PARTS, (_is_table, "a table")) if where == "budget" else {}
+        table = dict(self._table(where, value, {**_BUDGET, **parts}))
+        for part in parts:
+            table[part] = {
+                name: self._budget(f"{where}.{part}.{name}", said)
+                for name, said in table.get(part, {}).items()
+            }
+        return Budget(**table)
 
     def _profile(self, name: str, value: object) -> Profile | str:
         if isinstance(value, str):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 from ..exceptions import ValidationError
 
-__all__ = ["LONGEST_SECONDS", "check_count", "check_range", "check_seconds"]
+__all__ = ["LONGEST_SECONDS", "check_count", "check_range", "check_seconds", "check_word"]
 
 LONGEST_SECONDS = 1_000_000.0
 """Eleven days. The operating systems' own waits overflow at twice that."""
@@ -33,3 +34,13 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
     check_range(name, value, 0.0, LONGEST_SECONDS)
     if value == 0 and not zero:
         raise ValidationError(f"{name} {value!r} must be more than 0 seconds.", param=name)
+
+
+def check_word(name: str, value: object, words: object) -> None:
+    """Refuse what is none of the words of a `Literal`; `None` is not said."""
+    if value is not None and value not in get_args(words):
+        raise ValidationError(
+            f"{name} {value!r} is not known.",
+            hint=f"Use {' or '.join(get_args(words))}.",
+            param=name,
+        )

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .checks import check_count, check_seconds
+from .checks import check_count, check_seconds, check_word
 from .secret import Secret, without_password
 
-__all__ = ["LLMConfig", "Profile", "ProviderSettings", "RetrySettings", "Settings"]
+if TYPE_CHECKING:
+    from .budget import Budget
+
+__all__ = [
+    "LLMConfig",
+    "Overflow",
+    "Prefer",
+    "Profile",
+    "ProviderSettings",
+    "RetrySettings",
+    "Settings",
+]
+
+Overflow: TypeAlias = Literal["refuse", "trim", "summarize"]
+"""What happens to a conversation that is longer than the model's window."""
+Prefer: TypeAlias = Literal["order", "cheapest"]
+"""Which target of a chain is asked first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +71,28 @@ class LLMConfig:
     system: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     """Provider-specific fields for every request."""
+    budget: Budget | None = None
+    """What may be spent; `None`: as configured."""
+    requests_per_minute: int | None = None
+    """By all processes of this machine with the same key; `None`: as configured, else no limit."""
+    tokens_per_minute: int | None = None
+    """Of prompts and answers together; `None`: as configured, else no limit."""
+    overflow: Overflow | None = None
+    """`None`: as the profile says, else `refuse`."""
+    prefer: Prefer | None = None
+    """`None`: as profile or configuration say, else `order`."""
 
     def __post_init__(self) -> None:
         if isinstance(self.api_key, str):
             object.__setattr__(self, "api_key", Secret(self.api_key) if self.api_key else None)
+        check_word("overflow", self.overflow, Overflow)
+        check_word("prefer", self.prefer, Prefer)
         for name in ("timeout", "retry_delay", "retry_max_delay", "cache_ttl"):
             if (value := getattr(self, name)) is not None:
                 check_seconds(name, value, zero=name != "timeout")
-        if self.max_retries is not None:
-            check_count("max_retries", self.max_retries, least=0)
+        for name in ("max_retries", "requests_per_minute", "tokens_per_minute"):
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value, least=0 if name == "max_retries" else 1)
 
     def __repr__(self) -> str:
         """Show what is set, without a password that the address may hold."""
@@ -87,6 +117,8 @@ class Profile:
     top_p: float | None = None
     max_tokens: int | None = None
     system: str | None = None
+    overflow: Overflow | None = None
+    prefer: Prefer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +138,8 @@ class ProviderSettings:
     """Seconds, as in `LLMConfig`."""
     verify_ssl: bool | str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +163,21 @@ class Settings:
     """A string is an alias of another profile."""
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     retry: RetrySettings = RetrySettings()
+    budget: Budget | None = None
+    routing: Mapping[str, str] = field(default_factory=dict)
+    """By task (`planning`, `vision`, `long_context`): a profile or a model spec."""
+    prefer: Prefer | None = None
+    pricing: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By model spec, in which `*` stands for any text: USD per million tokens of `input`,
+    `output`, `cache_read`, `cache_write`."""
+    ledger: bool = True
+    """Whether attempts are written down."""
     models_ttl: float = 300.0
     """Seconds."""
+    responses: bool = False
+    """Whether answers are kept and used again."""
+    responses_ttl: float = 86400.0
+    """Seconds."""
+    responses_max_mb: float = 256.0
     source: str | None = None
     """Path of the file; `None` when there is none."""

@@ -6,7 +6,7 @@ text, anything that is no text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
@@ -47,6 +47,14 @@ class EmbedOptions(TypedDict, total=False):
     """Seconds: bounds the whole call with all its requests and retries."""
     max_retries: int
     """Of each request."""
+    max_cost: float
+    """USD that this call may cost, all its requests included."""
+    project: str
+    """Label in the ledger; else `LLM_CLIENT_PROJECT`, else the name of the git repository."""
+    session: str
+    """Label in the ledger."""
+    tags: Sequence[str]
+    """Labels in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

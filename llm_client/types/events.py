@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ..exceptions import LLMError
 from .response import Usage
 
-__all__ = ["AttemptRecord", "Event", "FallingBack", "Notice", "Observer", "Retrying"]
+__all__ = [
+    "AttemptRecord",
+    "Event",
+    "FallingBack",
+    "Labels",
+    "Notice",
+    "Observer",
+    "Outcome",
+    "Retrying",
+    "Waiting",
+]
 
-Outcome: TypeAlias = Literal["ok", "error", "interrupted", "abandoned"]
+Outcome: TypeAlias = Literal["ok", "error", "interrupted", "abandoned", "cached", "lost"]
+
+
+class Labels(NamedTuple):
+    """What a call carries into the ledger, to be found under."""
+
+    profile: str | None = None
+    """The profile of the configuration that the call began with."""
+    session: str | None = None
+    project: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +48,17 @@ class AttemptRecord:
     time_to_first_token_ms: float | None
     """`None` when no output arrived."""
     outcome: Outcome
-    """`interrupted` by Ctrl-C or cancellation, `abandoned` by breaking out of the stream."""
+    """`interrupted` by Ctrl-C or cancellation, `abandoned` by breaking out of the stream, `cached`
+    when the answer came from the response cache, `lost` when the process died meanwhile."""
     error_type: str | None = None
     usage: Usage | None = None
     retry: int = 0
     """0 for the first attempt at this target."""
     fallback: int = 0
     """Position of the target in the route; 0 is the first choice."""
+    attempt: int = 1
+    """Position among the attempts of the call, from 1; 0 for an answer from the response cache."""
+    labels: Labels = Labels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +84,19 @@ class FallingBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """An attempt waits for its place in the rate limit."""
+
+    target: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know that is no failure."""
 
     text: str
 
 
-Event: TypeAlias = AttemptRecord | Retrying | FallingBack | Notice
+Event: TypeAlias = AttemptRecord | Retrying | FallingBack | Waiting | Notice
 Observer: TypeAlias = Callable[[Event], None]

@@ -18,6 +18,8 @@ __all__ = ["LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions"]
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _EFFORTS: tuple[str, ...] = get_args(ReasoningEffort)
+_LONGEST_KEY = 200
+"""Characters of an idempotency key: 255 are taken everywhere, and a number may be put behind it."""
 
 
 class RequestOptions(TypedDict, total=False):
@@ -54,6 +56,20 @@ class RequestOptions(TypedDict, total=False):
     deadline: float
     """Seconds: bounds the whole call with its retries and fallbacks."""
     max_retries: int
+    idempotency_key: str
+    """Sent as `Idempotency-Key` with every attempt, for providers that bill a repeated one once."""
+    task: str
+    """`planning`, `vision` or `long_context`: asks whom the configuration's `[routing]` names."""
+    cache: bool
+    """Whether an answer is taken from the response cache and kept there; else as configured."""
+    max_cost: float
+    """USD that this call may cost, retries and fallbacks included."""
+    project: str
+    """Label in the ledger; else `LLM_CLIENT_PROJECT`, else the name of the git repository."""
+    session: str
+    """Label in the ledger."""
+    tags: Sequence[str]
+    """Labels in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,8 @@ class LLMRequest:
     """`none` turns thinking off; `None` leaves it to the provider."""
     suffix: str | None = None
     """Text behind the gap to be filled; for text completion only."""
+    idempotency_key: str | None = None
+    """The same on every attempt of the call; `None` sends none."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Provider-specific fields, merged into the body last."""
     stream: bool = False
@@ -105,6 +123,8 @@ class LLMRequest:
             check_range("top_p", self.top_p, 0.0, 1.0)
         if self.max_tokens is not None:
             check_count("max_tokens", self.max_tokens)
+        if self.idempotency_key is not None:
+            _check_key(self.idempotency_key)
         if not any(_says_something(m) for m in self.messages if m.role != "system"):
             raise ValidationError(
                 "The prompt is empty: there is nothing to send.",
@@ -133,6 +153,18 @@ class LLMRequest:
         if system:
             messages = (_system(system), *messages)
         return cls(messages=messages, **values)
+
+
+def _check_key(key: object) -> None:
+    """Refuse what cannot stand in a header, or could say another one."""
+    is_text = isinstance(key, str) and key.isascii() and key.isprintable()
+    if not is_text or not 0 < len(str(key).strip()) == len(str(key)) <= _LONGEST_KEY:
+        raise ValidationError(
+            f"idempotency_key {repr(key)[:80]} is not 1 to {_LONGEST_KEY} printable ASCII "
+            "characters.",
+            hint="A UUID does: `idempotency_key=str(uuid.uuid4())`.",
+            param="idempotency_key",
+        )
 
 
 def _says_something(message: Message) -> bool:

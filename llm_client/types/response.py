@@ -7,7 +7,7 @@ together here, so the two cannot differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .messages import Message, ToolCall
 if TYPE_CHECKING:
     from .content import ProviderState
 
-__all__ = ["Fold", "LLMResponse", "StreamChunk", "ToolCallDelta", "Usage", "fold"]
+__all__ = ["Fold", "LLMResponse", "StreamChunk", "ToolCallDelta", "Usage", "chunks_of", "fold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class LLMResponse:
     latency_ms: float = 0.0
     """From the start of the call to the end of the answer, retries included."""
     usage: Usage | None = None
-    """`None` when the provider reported nothing."""
+    """Estimated, and marked so, when the provider reported nothing."""
     tool_calls: tuple[ToolCall, ...] = ()
     reasoning: str = ""
     parsed: Any = None
@@ -115,7 +115,7 @@ class LLMResponse:
     raw: Any = field(default=None, repr=False, compare=False)
     """The provider's JSON; `None` for a streamed answer."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """`time_to_first_token_ms`, `call_id`."""
+    """`time_to_first_token_ms`, `call_id`; `cached`: true, when it came from the response cache."""
 
     @property
     def tokens(self) -> Usage:
@@ -265,3 +265,21 @@ def fold(chunks: Iterable[StreamChunk], *, provider: str = "", model: str = "") 
             raise chunk.error
         state.add(chunk)
     return state.response(provider=provider, model=model)
+
+
+def chunks_of(response: LLMResponse) -> list[StreamChunk]:
+    """Return the chunks that make an answer: what `fold` undoes."""
+    piece = StreamChunk(provider=response.provider, model=response.model)
+    chunks = [replace(piece, reasoning=response.reasoning), replace(piece, delta=response.content)]
+    for index, call in enumerate(response.tool_calls):
+        delta = ToolCallDelta(index, call.id, call.name, call.arguments)
+        chunks.append(replace(piece, tool_call=delta))
+    last = replace(
+        piece,
+        is_done=True,
+        usage=response.usage,
+        finish_reason=response.finish_reason,
+        response_id=response.response_id,
+        provider_state=response.provider_state,
+    )
+    return [c for c in chunks if c.delta or c.reasoning or c.tool_call is not None] + [last]

@@ -276,6 +276,9 @@ class Target:
     """Put behind every address, without the question mark."""
     verify_ssl: bool | str = True
     """True, False, the path of a CA file or directory, or `system`."""
+    requests_per_minute: int | None = None
+    """`None` is no limit."""
+    tokens_per_minute: int | None = None
 
     @property
     def spec(self) -> str:

@@ -132,7 +132,7 @@ def test_async_stream_whose_loop_is_gone_is_dropped_in_silence() -> None:
         return await anext(chunks)
 
     async def make() -> AsyncGenerator[StreamChunk, None]:
-        hooks = Hooks(settle=lambda record: None)
+        hooks = Hooks(settle=lambda record, target, pause: None)
         return async_driver(stage).iterate(stage.steps(hooks), Held())
 
     chunks: Any = loop.run_until_complete(make())
@@ -351,3 +351,53 @@ def test_unknown_effect_is_a_bug_that_shows(run: str) -> None:
     }
     with pytest.raises(AssertionError, match="what is this"):
         runners[run]()
+
+
+def test_cancellation_waits_for_a_store_that_is_being_written() -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        go_on.wait(10)
+        done.set()
+
+    def steps() -> Steps[None]:
+        yield from call(write)
+
+    async def main() -> None:
+        task = asyncio.create_task(AsyncDriver().run(steps()))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0.01)
+        task.cancel()  # a second time, while it waits
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done.is_set()
+
+    asyncio.run(main())
+
+
+def test_store_that_fails_while_cancelled_leaves_the_cancellation() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        begun.set()
+        go_on.wait(10)
+        raise OSError("disk full")
+
+    def steps() -> Steps[None]:
+        yield from call(fail)
+
+    async def main() -> None:
+        task = asyncio.create_task(AsyncDriver().run(steps()))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())

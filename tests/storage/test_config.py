@@ -290,8 +290,8 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
         pytest.param(
             "[providers.ollama]\nzzz = 1",
             "line 2: there is no setting 'providers.ollama.zzz'",
-            "Known here: api_key_env, base_url, dialect, headers, key_header, options, timeout, "
-            "verify_ssl.",
+            "Known here: api_key_env, base_url, dialect, headers, key_header, options, "
+            "requests_per_minute, timeout, tokens_per_minute, verify_ssl.",
             id="provider",
         ),
         pytest.param(
@@ -303,8 +303,8 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
         pytest.param(
             '[providers.openai]\nendpoint = "https://x"',
             "line 2: there is no setting 'providers.openai.endpoint'",
-            "Known here: api_key_env, base_url, dialect, headers, key_header, options, timeout, "
-            "verify_ssl.",
+            "Known here: api_key_env, base_url, dialect, headers, key_header, options, "
+            "requests_per_minute, timeout, tokens_per_minute, verify_ssl.",
             id="field-of-another-provider",
         ),
         pytest.param(
@@ -317,7 +317,7 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
         pytest.param(
             "[cache]\nresponses_tll = 1",
             "line 2: there is no setting 'cache.responses_tll'",
-            "Known here: models_ttl.",
+            "Did you mean 'responses_ttl'?",
             id="cache",
         ),
     ],

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from llm_client.exceptions import ValidationError
-from llm_client.types.checks import LONGEST_SECONDS, check_count, check_range, check_seconds
+from llm_client.types.checks import (
+    LONGEST_SECONDS,
+    check_count,
+    check_range,
+    check_seconds,
+    check_word,
+)
+from llm_client.types.config import LLMConfig, Overflow
 
 
 @pytest.mark.parametrize("value", [0.001, 5, LONGEST_SECONDS])
@@ -36,3 +45,18 @@ def test_what_is_out_of_range_is_refused(value: object) -> None:
     with pytest.raises(ValidationError, match="temperature"):
         check_range("temperature", value, 0.0, 2.0)
     check_range("temperature", 2, 0.0, 2.0)
+
+
+@pytest.mark.parametrize("value", ["cut", "", 1, ["trim"]])
+def test_word_that_is_not_known_is_refused_with_those_that_are(value: object) -> None:
+    with pytest.raises(ValidationError, match="overflow") as caught:
+        check_word("overflow", value, Overflow)
+    assert caught.value.hint == "Use refuse or trim or summarize."
+    check_word("overflow", None, Overflow)
+
+
+@pytest.mark.parametrize("name", ["overflow", "prefer"])
+def test_configuration_in_code_takes_only_known_words(name: str) -> None:
+    options: dict[str, Any] = {name: "dearest"}
+    with pytest.raises(ValidationError, match=rf"{name} 'dearest' is not known"):
+        LLMConfig(**options)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from llm_client.exceptions import ValidationError
+from llm_client.types.call_options import CALL_OPTIONS
 from llm_client.types.messages import Message, Tool, ToolCall
 from llm_client.types.request import LLMRequest, RequestOptions
 
 USER = Message("user", "hi")
-CALL_OPTIONS = {"model", "timeout", "deadline", "max_retries", "schema_retries"}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,36 @@ def test_prompt_given_is_not_changed() -> None:
     assert prompt == {"messages": [{"role": "user", "content": "hi"}], "stop": ["a"]}
 
 
+@pytest.mark.parametrize("key", ["k", "a b", "x" * 200, "~!{}", "9f1c-7"], ids=lambda key: key[:9])
+def test_idempotency_key_that_a_header_can_carry_is_taken(key: str) -> None:
+    assert LLMRequest.build("hi", stream=False, idempotency_key=key).idempotency_key == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        " ",
+        " k",
+        "k ",
+        "a\r\nX-Admin: 1",
+        "a\nb",
+        "a\tb",
+        "a\0b",
+        "schlüssel",
+        "x" * 201,
+        7,
+        b"k",
+    ],
+    ids=lambda key: repr(key)[:12],
+)
+def test_idempotency_key_that_a_header_cannot_carry_is_refused(key: Any) -> None:
+    with pytest.raises(ValidationError, match="is not 1 to 200 printable ASCII") as caught:
+        LLMRequest.build("hi", stream=False, idempotency_key=key)
+    assert caught.value.param == "idempotency_key"
+    assert "\n" not in str(caught.value)
+
+
 def test_options_are_the_fields_of_a_request_and_of_a_call() -> None:
     of_request = {f.name for f in fields(LLMRequest)} | {"system"}
     of_request -= {"messages", "schema_type", "stream"}
@@ -182,7 +212,7 @@ def test_value_at_the_edge_of_its_range_is_taken(name: str, value: float) -> Non
     ("prompt", "error", "hint"),
     [
         ({"mesages": []}, "A request has no field 'mesages'.", "Did you mean 'messages'?"),
-        ({"zzz": 1}, "A request has no field 'zzz'.", "Known: extra_body, max_tokens, messages,"),
+        ({"zzz": 1}, "A request has no field 'zzz'.", "Known: extra_body, idempotency_key, "),
         (3, "A prompt is a text or messages, not int.", ""),
         (None, "A prompt is a text or messages, not NoneType.", ""),
         (["hi"], "A message is a Message or a dictionary, not str.", ""),

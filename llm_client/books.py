@@ -1,0 +1,351 @@
+"""The books of one client: what is asked of the ledger and of budgets before and after attempts.
+
+Owns how the labels of a call come about, which limits hold for an attempt, and that a ledger which
+cannot be used costs one notice per client and never the answer. Nothing is opened before the first
+attempt.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .engine.context import Asked, Granted, Hooks
+from .exceptions import ConfigurationError
+from .price_list import cost
+from .storage.paths import cache_dir
+from .types.config import LLMConfig, Settings
+from .types.events import AttemptRecord, Labels
+from .types.response import Usage
+from .types.target import Target
+
+if TYPE_CHECKING:
+    from .policy.budget import Limit
+    from .storage.ledger import Ledger
+    from .storage.reservations import Claim
+    from .storage.response_cache import ResponseCache
+
+__all__ = ["Books", "is_enabled"]
+
+_REST_SECONDS = 60.0
+"""How long a ledger that failed is left alone: the disk may be slow to say that it is full."""
+_NOTHING = Usage(0, 0, 0)
+_SWITCH = {
+    **dict.fromkeys(("on", "1", "true", "yes"), True),
+    **dict.fromkeys(("off", "0", "false", "no"), False),
+}
+
+
+class Books:
+    """What one client writes down, and what it may spend."""
+
+    def __init__(self, settings: Settings, config: LLMConfig, environ: Mapping[str, str]) -> None:
+        """Read what is to be written down.
+
+        Raises:
+            ConfigurationError: there are limits, and no ledger to hold them with.
+        """
+        self._settings = settings
+        self._config = config
+        self._environ = environ
+        self._enabled = is_enabled(settings, environ)
+        if not self._enabled and (limit := _first_limit(settings, config)):
+            raise _no_ledger(limit)
+        self._lock = threading.Lock()
+        self._ledger: Ledger | None = None
+        self._responses: ResponseCache | None = None
+        self._rests_until = 0.0
+        self._has_told = False
+        self._unsaid: tuple[str, ...] = ()
+        self._unpriced: set[str] = set()
+        self._repository: tuple[str, str | None] = ("", None)
+
+    def labels(self, profile: str | None, said: Mapping[str, Any]) -> Labels:
+        """Return what a call is found under in the ledger.
+
+        Args:
+            profile: where the call began.
+            said: the options of the call: `project`, `session`, `tags`.
+        """
+        environ = self._environ
+        session = said["session"] or environ.get("LLM_CLIENT_SESSION")
+        project = said["project"] or environ.get("LLM_CLIENT_PROJECT") or self._repository_name()
+        tags = said["tags"] or ()
+        return Labels(_text(profile), _text(session), _text(project), tuple(map(_plain, tags)))
+
+    def _repository_name(self) -> str | None:
+        try:
+            here = os.getcwd()
+        except OSError:  # it was deleted
+            return None
+        if self._repository[0] != here:
+            from .storage.repository import repository_name
+
+            self._repository = (here, repository_name(here))
+        return self._repository[1]
+
+    def hooks(self, call_id: str, labels: Labels, said: Mapping[str, Any]) -> Hooks:
+        """Return the steps of the pipeline that consult a store, for one call.
+
+        Args:
+            call_id: of the call.
+            labels: what it is found under.
+            said: its options: `cache`, `max_cost`.
+
+        Raises:
+            ConfigurationError: its cost is limited, and there is no ledger to hold it with.
+        """
+        if not self._enabled:
+            if said["max_cost"] is not None:
+                raise _no_ledger("max_cost")
+            return self._with_cache(Hooks(), said["cache"])
+        call = _Call(self, call_id, labels, said["max_cost"])
+        hooks = Hooks(reserve=call.reserve, release=call.release, settle=call.settle)
+        return self._with_cache(hooks, said["cache"])
+
+    def _with_cache(self, hooks: Hooks, wanted: bool | None) -> Hooks:
+        """Return hooks with those of the response cache, where it is wanted."""
+        settings = self._settings
+        if not (settings.responses if wanted is None else wanted):
+            return hooks
+        with self._lock:
+            if self._responses is None:
+                try:
+                    from .storage.response_cache import ResponseCache
+                except ImportError:  # a Python that was built without SQLite
+                    return hooks
+                directory = cache_dir(self._environ) / "responses"
+                room = settings.responses_max_mb * 1_000_000
+                self._responses = ResponseCache(directory, settings.responses_ttl, room)
+        return replace(hooks, lookup=self._responses.lookup, store=self._responses.store)
+
+    def cost(self, target: Target, model: str, usage: Usage) -> float | None:
+        """Return what usage cost in USD; `None` when that is not known."""
+        return cost(target, model, usage, self._settings.pricing)
+
+    def close(self) -> None:
+        """Close what was opened. Idempotent."""
+        if self._ledger is not None:
+            self._ledger.close()
+        if self._responses is not None:
+            self._responses.close()
+
+    def ledger(self) -> Ledger | None:
+        """Return the ledger; `None` for a while after it failed."""
+        if self._rests_until and time.monotonic() < self._rests_until:
+            return None
+        with self._lock:
+            if self._ledger is None:
+                try:
+                    from .storage.ledger import Ledger, ledger_file
+                except ImportError as error:  # a Python that was built without SQLite
+                    self._rests_until = math.inf
+                    self._unsaid = (_without(f"Cannot use the ledger: {error}."),)
+                    return None
+                self._ledger = Ledger(ledger_file(self._environ))
+        return self._ledger
+
+    def unsaid(self) -> tuple[str, ...]:
+        """Return what the user should know about a ledger that there is not, once."""
+        unsaid, self._unsaid = self._unsaid, ()
+        return unsaid
+
+    def failed(self) -> bool:
+        """Leave the ledger alone for a while; return whether the user must be told."""
+        with self._lock:
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            told, self._has_told = self._has_told, True
+        return not told
+
+    def limits(
+        self, labels: Labels, target: Target, today: str, max_cost: float | None
+    ) -> tuple[Limit, ...]:
+        """Return the budgets that hold for an attempt."""
+        config = self._config
+        budget = self._settings.budget if config.budget is None else config.budget
+        if budget is None and max_cost is None:
+            return ()
+        from .policy.budget import limits
+
+        in_code = config.budget is not None
+        return limits(budget, labels, target.provider.name, today, max_cost, in_code=in_code)
+
+    def unpriced_notice(self, target: Target) -> str | None:
+        """Return what to say of a model without a price where a budget holds; once for each."""
+        from .policy.budget import unpriced
+
+        with self._lock:
+            if target.spec in self._unpriced:
+                return None
+            self._unpriced.add(target.spec)
+        return unpriced(target)
+
+
+class _Call:
+    """The books of one call."""
+
+    def __init__(self, books: Books, call_id: str, labels: Labels, max_cost: float | None) -> None:
+        self._books = books
+        self._call_id = call_id
+        self._labels = labels
+        self._max_cost = max_cost
+        self._reserved = 0
+        """The number of the attempt that something is reserved for; 0: none."""
+
+    def reserve(self, asked: Asked, target: Target, number: int) -> Granted:
+        """Reserve what an attempt may cost and its place in the rate limit.
+
+        Raises:
+            BudgetExceededError: it may cost more than is left.
+            RateLimitError: the provider wants to be left alone for too long.
+        """
+        ledger = self._books.ledger()
+        if ledger is None:
+            return Granted(notices=self._books.unsaid())
+        from .storage.database import StoreError
+        from .storage.ledger import holds_nothing
+
+        claim, notices = self._claim(asked, target, number)
+        if not holds_nothing(claim):
+            # Before it is true: a Ctrl-C may come between.
+            self._reserved = number
+        try:
+            grant = ledger.reserve(claim)
+        except StoreError as error:
+            self._reserved = 0
+            return Granted(notices=(_without(error, error.hint),) if self._books.failed() else ())
+        if grant.paused:
+            from .policy.rate import paused_error
+
+            raise paused_error(target, grant.wait)
+        if grant.refused is not None:
+            from .policy.budget import refusal
+
+            raise refusal(grant.refused, target, claim.prompt_tokens, claim.completion_tokens)
+        if grant.exceeded:
+            from .policy.budget import warning
+
+            notices += map(warning, grant.exceeded)
+        return Granted(grant.wait, (*ledger.database.take_notices(), *notices))
+
+    def _claim(self, asked: Asked, target: Target, number: int) -> tuple[Claim, list[str]]:
+        """Return what an attempt asks for, and what the user should know of it."""
+        from .policy.rate import Rate, rate_key
+        from .storage.ledger import local_day, storable
+        from .storage.reservations import Claim
+
+        today = local_day(time.time())
+        limits = self._books.limits(self._labels, target, today, self._max_cost)
+        rate = Rate(target.requests_per_minute, target.tokens_per_minute)
+        most, cost = _NOTHING, None
+        notices = []
+        if limits or rate != Rate():
+            from .policy.budget import nano_ceiling
+            from .policy.estimate import most_usage
+
+            most = most_usage(asked, target)
+            usd = self._books.cost(target, target.model, most)
+            cost = None if usd is None else nano_ceiling(usd)
+        if limits and cost is None and (notice := self._books.unpriced_notice(target)):
+            notices.append(notice)
+        claim = Claim(
+            call_id=self._call_id,
+            attempt=number,
+            day=today,
+            provider=target.provider.name,
+            model=storable(target.model),
+            labels=self._labels,
+            prompt_tokens=most.prompt_tokens,
+            completion_tokens=most.completion_tokens,
+            cost=cost,
+            limits=limits,
+            key=storable(rate_key(target)),
+            rate=rate,
+        )
+        return claim, notices
+
+    def release(self, number: int) -> None:
+        """Give back what was reserved for an attempt that was not made."""
+        ledger = self._books.ledger()
+        if self._reserved == number and ledger is not None:
+            ledger.release(self._call_id, number)
+            self._reserved = 0
+
+    def settle(self, record: AttemptRecord, target: Target, pause: float | None) -> None:
+        """Write an attempt into the ledger.
+
+        Raises:
+            StoreError: that failed, or there is something to be said, for the first time.
+        """
+        ledger = self._books.ledger()
+        if ledger is None:
+            return
+        from .policy.rate import rate_key
+        from .storage.database import StoreError
+        from .storage.ledger import storable
+
+        key = "" if pause is None else storable(rate_key(target))
+        try:
+            ledger.settle(record, key, pause)
+        except StoreError as error:
+            if self._books.failed():
+                raise StoreError(_without(error, error.hint)) from error
+            return
+        for notice in ledger.database.take_notices():
+            raise StoreError(notice)
+
+
+def _without(problem: object, hint: str | None = None) -> str:
+    """Return the notice that calls do without the ledger."""
+    notice = f"{problem} Calls go on without it: nothing is recorded, and no budget or limit holds."
+    return f"{notice} {hint}" if hint else notice
+
+
+def is_enabled(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Return whether attempts are written down.
+
+    Raises:
+        ConfigurationError: `LLM_CLIENT_LEDGER` is neither on nor off.
+    """
+    said = environ.get("LLM_CLIENT_LEDGER", "").strip().lower()
+    if not said:
+        return settings.ledger
+    if said not in _SWITCH:
+        raise ConfigurationError(
+            f"LLM_CLIENT_LEDGER is {said!r}, which is neither on nor off.",
+            hint="Set it to `on` or `off`.",
+        )
+    return _SWITCH[said]
+
+
+def _first_limit(settings: Settings, config: LLMConfig) -> str | None:
+    """Return the name of a limit that needs the ledger; `None`: there is none."""
+    if config.budget is not None or settings.budget is not None:
+        return "a budget"
+    for where in (config, *settings.providers.values()):
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            if getattr(where, name) is not None:
+                return name
+    return None
+
+
+def _no_ledger(limit: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The ledger is off, and without it {limit} cannot hold.",
+        hint="Turn it on (`enabled = true` under `[ledger]`, or `unset LLM_CLIENT_LEDGER`), or "
+        "leave the limit out.",
+    )
+
+
+def _text(text: str | None) -> str | None:
+    """Return a label as it can be stored; `None` for an empty one."""
+    return _plain(text) if text else None
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
