@@ -1,34 +1,109 @@
-"""What the price list knows, for the clients: what usage cost, and how much a model reads.
+"""What usage cost and how much a model reads, for the clients: by the configuration and the list.
 
-Owns under which of its names a model is looked up. Imports the list only for a provider that is in
-it: local models have no price.
+Owns under which of its names a model is looked up, and that prices of the configuration come first.
+Imports the list only for a provider that is in it: local models have no price.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .types.response import Usage
-from .types.target import Target
+from .types.target import Target, matches
 
 if TYPE_CHECKING:
+    from .providers.prices import Rate
     from .types.models import ModelInfo
 
-__all__ = ["cost", "with_windows"]
+__all__ = ["KnownPrices", "OwnPrices", "cost", "known_prices", "window", "with_windows"]
 
 
-def cost(target: Target, model: str, usage: Usage) -> float | None:
-    """Return what usage cost in USD: under the model's name that came back, or the one sent."""
+OwnPrices: TypeAlias = Mapping[str, Mapping[str, float]]
+"""As `Settings.pricing`."""
+
+
+def cost(target: Target, model: str, usage: Usage, own: OwnPrices | None = None) -> float | None:
+    """Return what usage cost in USD: under the model's name that came back, or the one sent.
+
+    Args:
+        target: who was asked.
+        model: the name that came back.
+        usage: what was used.
+        own: prices of the configuration, over those of the list.
+    """
+    names = (model,) if model == target.model else (model, target.model)
+    if own and (prices := _own_prices(target.provider.name, names, own)) is not None:
+        return _cost_at(prices, usage)
     provider = target.provider
     if not provider.price_id:
         return None
     from .policy.pricing import cost_of
 
     now = time.time()
-    found = cost_of(provider, model, usage, now)
-    return cost_of(provider, target.model, usage, now) if found is None else found
+    found = (cost_of(provider, name, usage, now) for name in names)
+    return next((usd for usd in found if usd is not None), None)
+
+
+class KnownPrices(NamedTuple):
+    """What a model costs, as far as it is known."""
+
+    rates: Mapping[str, Rate]
+    """As in the price data; empty: it is free."""
+    is_own: bool
+    """Whether the configuration says so, and not the list."""
+
+
+def known_prices(target: Target, model: str, own: OwnPrices) -> KnownPrices | None:
+    """Return today's prices of a model; `None` when they are not known.
+
+    Args:
+        target: who has it.
+        model: its name as it is sent.
+        own: prices of the configuration, over those of the list.
+    """
+    provider = target.provider
+    if (said := _own_prices(provider.name, (model,), own)) is not None:
+        return KnownPrices(said, is_own=True)
+    if not provider.price_id:
+        return None
+    from .policy.pricing import prices_of
+
+    listed = prices_of(provider, model, time.time())
+    return None if listed is None else KnownPrices(listed, is_own=False)
+
+
+def _own_prices(
+    provider: str, names: tuple[str, ...], own: OwnPrices
+) -> Mapping[str, float] | None:
+    """Return the prices of a model: those of its name, else of the first pattern that it fits."""
+    for name in names:
+        spec = f"{provider}/{name}"
+        if spec in own:
+            return own[spec]
+        for pattern, prices in own.items():
+            if matches(pattern, spec):
+                return prices
+    return None
+
+
+def _cost_at(prices: Mapping[str, float], usage: Usage) -> float | None:
+    if usage.completion_tokens and "output" not in prices:
+        return None  # somebody told half of what it costs
+    from .policy.pricing import cost_at
+
+    return cost_at(prices, usage)
+
+
+def window(target: Target) -> int | None:
+    """Return how many tokens the model of a target reads; `None` when the list does not know it."""
+    if not target.provider.price_id:
+        return None
+    from .policy.pricing import context_window
+
+    return context_window(target.provider, target.model)
 
 
 def with_windows(target: Target, models: list[ModelInfo]) -> list[ModelInfo]:

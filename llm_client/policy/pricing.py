@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from ..providers.prices import Clause, PricedModel, Prices, Rate, models_of, vendors
 from ..types.response import Usage
 from ..types.target import ProviderSpec
 
-__all__ = ["context_window", "cost_of"]
+__all__ = ["context_window", "cost_at", "cost_of", "prices_of"]
 
 _COMPACT_DATE = r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)"
 """As LiteLLM and OpenRouter write the day of a model's release: `gpt-5.2-20251211`."""
@@ -37,11 +38,22 @@ def cost_of(provider: ProviderSpec, model: str, usage: Usage, at: float) -> floa
         `None` when provider or model are not in the data, when the model is not paid for by tokens or
         requests, and when the figures contradict each other (more tokens cached than sent).
     """
+    prices = prices_of(provider, model, at)
+    return None if prices is None else cost_at(prices, usage)
+
+
+def prices_of(provider: ProviderSpec, model: str, at: float) -> Prices | None:
+    """Return the prices of a model at a time; empty: it is free, `None`: they are not known.
+
+    Args:
+        provider: its `price_id` names the vendor in the data.
+        model: the name as it is sent or as it comes back, in any case.
+        at: Unix time in seconds.
+    """
     found = _find(provider.price_id, model)
     if found is None:
         return None
-    prices = _prices_at(found.prices, at) if isinstance(found.prices, list) else found.prices
-    return None if prices is None else _cost(prices, usage)
+    return _prices_at(found.prices, at) if isinstance(found.prices, list) else found.prices
 
 
 def context_window(provider: ProviderSpec, model: str) -> int | None:
@@ -50,7 +62,17 @@ def context_window(provider: ProviderSpec, model: str) -> int | None:
     return None if found is None else found.context_window
 
 
-def _cost(prices: Prices, usage: Usage) -> float | None:
+def cost_at(prices: Mapping[str, Rate], usage: Usage) -> float | None:
+    """Return what usage costs in USD at given prices.
+
+    Args:
+        prices: as in the price data; what has no price there costs nothing, unless it is a part of
+            something that has one.
+        usage: as in `cost_of`.
+
+    Returns:
+        `None` when the figures contradict each other.
+    """
     prompt, completion = usage.billed_prompt_tokens, usage.billed_completion_tokens
     prompt = usage.prompt_tokens if prompt is None else prompt
     completion = usage.completion_tokens if completion is None else completion

@@ -1,4 +1,4 @@
-"""Where files live: configuration under `~/.config`, caches where the platform puts them."""
+"""Where files live: configuration under `~/.config`, data and caches where the platform puts them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["APP_NAME", "cache_dir", "config_file"]
+__all__ = ["APP_NAME", "cache_dir", "config_file", "data_dir"]
 
 APP_NAME = "llm_client"
 
@@ -37,6 +37,32 @@ def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """
     if named := environ.get("LLM_CLIENT_CACHE_DIR"):
         return Path(named).expanduser()
-    import platformdirs
+    if sys.platform != "linux":  # pragma: no cover - only Linux in CI
+        import platformdirs
 
-    return platformdirs.user_cache_path(APP_NAME, appauthor=False)
+        return platformdirs.user_cache_path(APP_NAME, appauthor=False)
+    return _xdg_dir(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory for what cannot be made again: `$LLM_CLIENT_DATA_DIR`, else the platform's.
+
+    It need not exist yet.
+    """
+    if named := environ.get("LLM_CLIENT_DATA_DIR"):
+        return Path(named).expanduser()
+    if sys.platform != "linux":  # pragma: no cover - only Linux in CI
+        import platformdirs
+
+        return platformdirs.user_data_path(APP_NAME, appauthor=False)
+    return _xdg_dir(environ, "XDG_DATA_HOME", ".local/share")
+
+
+def _xdg_dir(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    """Return what platformdirs says on Linux; importing it takes 16 ms."""
+    named = environ.get(variable, "")
+    # The specification wants relative ones ignored.
+    if os.path.isabs(named):
+        return Path(named) / APP_NAME
+    home = environ.get("HOME")
+    return (Path(home) if home else Path.home()) / default / APP_NAME
