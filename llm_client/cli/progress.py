@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+from math import ceil
 
 from ..exceptions import LLMError
-from ..types.events import AttemptRecord, Event, FallingBack, Notice, Retrying
+from ..types.events import AttemptRecord, Event, FallingBack, Notice, Retrying, Waiting
 from ..types.response import LLMResponse
 from .environment import Environment
 from .masking import masked_address
@@ -20,6 +21,8 @@ _ASCII_FRAMES = "|/-\\"
 _FRAME_SECONDS = 0.1
 _PATIENCE_SECONDS = 0.4
 """A quick answer should not flash a spinner."""
+_UNSAID_WAIT_SECONDS = 2.0
+"""Nobody wonders about a shorter one."""
 _ERASE = "\r\x1b[K"
 
 
@@ -145,9 +148,11 @@ class Progress:
                 )
             case FallingBack():
                 self.say(f"{event.failed}: {_reason(event.error)} Going on with {event.next}.")
+            case Waiting() if event.seconds > _UNSAID_WAIT_SECONDS:
+                self.say(f"{event.target}: waiting {ceil(event.seconds)} s for the rate limit.")
             case Notice():
                 self.say(event.text)
-            case AttemptRecord(outcome="ok"):
+            case AttemptRecord(outcome="ok" | "cached"):
                 return  # the line about the whole answer says more
             case AttemptRecord():
                 self.explain(
@@ -174,7 +179,9 @@ def usage_line(response: LLMResponse) -> str:
     """Return one line about what an answer took."""
     parts = [f"{response.provider}/{response.model}"]
     usage = response.usage
-    if usage is not None:
+    if response.metadata.get("cached"):
+        parts.append("from the cache")
+    elif usage is not None:
         parts.append(f"{usage.prompt_tokens} + {usage.completion_tokens} tokens")
     parts.append(f"{response.latency_ms / 1000:.2f} s")
     first = response.metadata.get("time_to_first_token_ms")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..exceptions import (
@@ -28,7 +28,7 @@ from ..exceptions import (
 from ..types.http import Head
 from ..types.secret import redact
 from ..types.target import Target
-from ..wire.headers import retry_after_seconds
+from ..wire.headers import may_be_used_up, retry_after_seconds
 from ..wire.jsontext import parse_json
 from .error_kinds import UNSUPPORTED_INPUT, error_kind, is_address_missing, is_retryable
 
@@ -74,6 +74,8 @@ class _Details:
     reasons: tuple[str, ...] = ()
     """Words that tell more than code and type do."""
     request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of whoever answered behind it: OpenRouter puts the limits of its free models here."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -143,8 +145,7 @@ def _build(
         if details.is_used_up
         else error_kind(words, said, status, target, in_band=details.in_band)
     )
-    asked = retry_after_seconds(headers)
-    wait = details.retry_after if asked is None else asked
+    wait = _wait(kind, details, {**details.headers, **headers})
 
     def masked(word: str | None) -> str | None:
         return None if word is None else redact(word, (target.api_key, target.basic_auth))
@@ -175,6 +176,18 @@ def _build(
         retryable=is_retryable(kind, words, status, headers),
         body=_shown_body(body, target),
     )
+
+
+def _wait(kind: type[LLMError], details: _Details, headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that an error asks to wait: what is said outright before what follows."""
+    asked = retry_after_seconds(headers)
+    if asked is None:
+        asked = details.retry_after
+    if asked is None and kind is RateLimitError and may_be_used_up(headers):
+        from ..wire.rate_headers import renewal_seconds
+
+        asked = renewal_seconds(headers)
+    return asked
 
 
 _LEADS: dict[type[LLMError], str] = {
@@ -339,7 +352,15 @@ def _from_object(value: Mapping[str, Any]) -> _Details:
         retry_after=retry_after,
         is_used_up=is_used_up,
         reasons=tuple(_reasons(value)),
+        headers=_headers(value.get("metadata")),
     )
+
+
+def _headers(metadata: object) -> dict[str, str]:
+    match metadata:
+        case {"headers": dict(headers)}:
+            return {str(name).lower(): str(value) for name, value in headers.items()}
+    return {}
 
 
 def _reasons(value: Mapping[str, Any]) -> list[str]:

@@ -15,34 +15,33 @@ output nothing is retried or replaced: the user has seen it, and the error carri
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from ..exceptions import (
     ConnectionError,
     ContentFilterError,
     LLMError,
-    RateLimitError,
     StreamInterruptedError,
     TimeoutError,
 )
-from ..policy.retry import may_fall_back, retry_delay, without_refused_field
-from ..types.events import (
-    AttemptRecord,
-    Event,
-    FallingBack,
-    Notice,
-    Outcome,
-    Retrying,
+from ..policy.retry import (
+    cool_down_seconds,
+    may_fall_back,
+    retry_delay,
+    without_refused_field,
 )
+from ..types.events import FallingBack, Notice, Retrying
+from ..types.http import Head
 from ..types.request import LLMRequest
-from ..types.response import Fold, LLMResponse, StreamChunk, Usage
+from ..types.response import LLMResponse, StreamChunk, Usage
 from ..types.target import Target
-from .context import Asked, CallContext, Hooks, Progress
-from .effects import Abandoned, Steps, call, sleep
+from .booking import booked, pause_said, priced, tell
+from .context import Asked, CallContext, Granted, Hooks, Progress
+from .effects import Steps, sleep
 from .exchange import Deadline, choose_model, exchange
 
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "CallContext",
+    "Granted",
     "Hooks",
     "Progress",
-    "booked",
     "in_time",
     "retrying",
     "run_call",
@@ -68,55 +67,60 @@ def run_call(request: LLMRequest, context: CallContext) -> Steps[LLMResponse]:
     Raises:
         LLMError: no target of the route answered; the error is the last one's.
     """
-    hooks = context.hooks
     started = context.clock()
-    if hooks.lookup is not None:
-        lookup = hooks.lookup
-        hit = yield from _consult("response cache", lambda: lookup(request), context)
-        if hit is not None:
-            return hit
     progress = Progress(started, Deadline(context.deadline, started, context.clock))
-    response = yield from _route(request, context, progress)
-    if hooks.store is not None:
-        store = hooks.store
-        yield from _consult("response cache", lambda: store(request, response), context)
-    return response
+    if context.hooks.lookup is None and context.hooks.store is None:
+        return (yield from _route(request, context, progress))
+    from .replay import replayed
 
-
-def _consult(what: str, function: Callable[[], T], context: CallContext) -> Steps[T | None]:
-    """Call a store whose failure costs what it keeps, never the answer."""
-    try:
-        return (yield from call(function))
-    except Exception as error:
-        _tell(context, Notice(f"The {what} failed: {error}"))
-        return None
-
-
-def _tell(context: CallContext, event: Event) -> None:
-    """Tell the observer, whose failure changes neither the answer nor the books."""
-    try:
-        context.observe(event)
-    except Exception as error:
-        warnings.warn(f"An observer of llm_client failed: {error!r}", RuntimeWarning, stacklevel=2)
+    return (yield from replayed(request, context, progress, _route))
 
 
 def _route(request: LLMRequest, context: CallContext, progress: Progress) -> Steps[LLMResponse]:
-    last = len(context.route) - 1
-    for position, target in enumerate(context.route):
+    """Ask the targets of the route until one answers, those whose provider failed lately last."""
+    order, remembered = context.cool_downs.order(context.route, context.clock())
+    if remembered is not None:
+        first, second = context.route[0], context.route[order[0]]
+        tell(context, FallingBack(first.spec, second.spec, remembered))
+    following = dict(pairwise(order))
+    for position in order:
         progress.position = position
+        target = context.route[position]
         try:
-            attempt = _attempts(request, context, progress)
-            return (yield from retrying(attempt, target, context, progress))
+            asked = context.adapt(position, request)
+            response = yield from _ask(asked, target, context, progress)
         except LLMError as error:
-            if (
-                position == last
-                or progress.emitted
-                or progress.deadline.passed()
-                or not may_fall_back(error)
-            ):
+            if progress.emitted or progress.deadline.passed():
                 raise
-            _tell(context, FallingBack(target.spec, context.route[position + 1].spec, error))
+            _note_failure(target, error, context)
+            after = following.get(position)
+            if after is None or not may_fall_back(error):
+                raise
+            tell(context, FallingBack(target.spec, context.route[after].spec, error))
+        else:
+            context.cool_downs.succeeded(target)
+            return response
     raise AssertionError("a route has at least one target")
+
+
+def _note_failure(target: Target, error: LLMError, context: CallContext) -> None:
+    """Remember a provider's failure for later calls; where there is no choice it would be idle."""
+    seconds = cool_down_seconds(error) if len(context.route) > 1 else None
+    if seconds is not None:
+        context.cool_downs.failed(target, error, context.clock() + seconds)
+
+
+def _ask(
+    request: LLMRequest, target: Target, context: CallContext, progress: Progress
+) -> Steps[LLMResponse]:
+    """Ask one target, with a prompt that fits into its window."""
+
+    def ask(fitting: LLMRequest) -> Steps[LLMResponse]:
+        return retrying(_attempts(fitting, context, progress), target, context, progress)
+
+    if context.fit is None:
+        return ask(request)
+    return context.fit(request, target, ask, context, progress)
 
 
 def _attempts(
@@ -129,9 +133,28 @@ def _attempts(
     from .structured import SchemaAttempts
 
     def say(text: str) -> None:
-        _tell(context, Notice(text))
+        tell(context, Notice(text))
 
+    if request.idempotency_key is not None:
+        attempt = partial(_numbered, attempt, [])
     return SchemaAttempts(request, progress, context.schema_retries, attempt, say)
+
+
+def _numbered(
+    attempt: Callable[..., Steps[T]],
+    known: list[LLMRequest],
+    request: LLMRequest,
+    *arguments: object,
+) -> Steps[T]:
+    """Make an attempt; another question of the same call gets an idempotency key of its own.
+
+    Under the same key it would be answered with what was answered before.
+    """
+    if request not in known:
+        known.append(request)
+    number = known.index(request)
+    key = request.idempotency_key if number == 0 else f"{request.idempotency_key}-{number + 1}"
+    return attempt(replace(request, idempotency_key=key), *arguments)
 
 
 def retrying(
@@ -149,6 +172,7 @@ def retrying(
         LLMError: the last attempt's, or the deadline's.
     """
     retries = progress.retries = 0
+    was_stale = False
     while True:
         if progress.deadline.passed():
             raise progress.deadline.error(progress.attempts)
@@ -156,13 +180,17 @@ def retrying(
             if not target.model:
                 target = yield from in_time(choose_model(target, progress.deadline), progress)
                 context.chosen(progress.position, target)
-            progress.attempts += 1
             return (yield from attempt(target))
         except LLMError as error:
             relaxed = without_refused_field(error, target)
             again = not (progress.emitted or progress.deadline.passed())
             if relaxed is not None and again:
                 target = relaxed
+                progress.retries += 1
+                continue
+            if again and not was_stale and isinstance(error, ConnectionError) and error.stale:
+                was_stale = True
+                progress.retries += 1
                 continue
             delay = retry_delay(error, retries, context.retry, context.chance())
             if delay is None or not again:
@@ -171,7 +199,7 @@ def retrying(
                 raise progress.deadline.error(progress.attempts, error) from error
             retries += 1
             progress.retries += 1
-            _tell(
+            tell(
                 context,
                 Retrying(target.spec, error, retries, context.retry.max_retries, delay),
             )
@@ -215,82 +243,6 @@ def _attempt(
     return (yield from booked(steps(), request, target, context, progress))
 
 
-def booked(
-    steps: Steps[T], request: Asked, target: Target, context: CallContext, progress: Progress
-) -> Steps[T]:
-    """Make one attempt, after its reservations, and book it, whatever comes of it."""
-    began, wall = context.clock(), context.wall_clock()
-    progress.fold = fold = Fold()
-    progress.first_token = None
-    failure: BaseException | None = None
-    try:
-        yield from _reserve(request, target, context.hooks, progress.deadline)
-        return (yield from steps)
-    except BaseException as error:
-        failure = error
-        if isinstance(error, LLMError):
-            _complete(error, target, fold)
-        raise
-    finally:
-        if not isinstance(failure, GeneratorExit):
-            record = _record(target, context, progress, began, wall, failure)
-            failure = None  # its traceback knows this frame: a cycle
-            yield from _settle(record, context)
-
-
-def _complete(error: LLMError, target: Target, fold: Fold) -> None:
-    """Say in an error who was asked and what had arrived."""
-    error.provider = error.provider or target.provider.name
-    error.model = error.model or fold.model or target.model
-    if fold.has_output:
-        error.partial = fold.text
-
-
-def _record(
-    target: Target,
-    context: CallContext,
-    progress: Progress,
-    began: float,
-    wall: float,
-    failure: BaseException | None,
-) -> AttemptRecord:
-    first, fold = progress.first_token, progress.fold
-    fold.usage = _priced(fold.usage, fold.model, target, context)
-    return AttemptRecord(
-        call_id=context.call_id,
-        provider=target.provider.name,
-        model=fold.model or target.model,
-        started_at=wall,
-        latency_ms=(context.clock() - began) * 1000,
-        time_to_first_token_ms=None if first is None else (first - began) * 1000,
-        outcome=_outcome(failure),
-        error_type=None if failure is None else type(failure).__name__,
-        usage=fold.usage,
-        retry=progress.retries,
-        fallback=progress.position,
-    )
-
-
-def _reserve(request: Asked, target: Target, hooks: Hooks, deadline: Deadline) -> Steps[None]:
-    if hooks.reserve_budget is not None:
-        reserve_budget = hooks.reserve_budget
-        yield from call(lambda: reserve_budget(request, target))
-    if hooks.reserve_rate is not None:
-        reserve_rate = hooks.reserve_rate
-        seconds = yield from call(lambda: reserve_rate(request, target))
-        if seconds > 0 and deadline.within(seconds):
-            raise RateLimitError(
-                f"The rate limit of {target.provider.name} leaves no place for {seconds:g} s, "
-                "and the deadline is earlier.",
-                hint="Allow more with `--deadline SECONDS`.",
-                retry_after=seconds,
-                provider=target.provider.name,
-                model=target.model,
-            )
-        if seconds > 0:
-            yield from sleep(seconds)
-
-
 def _exchange(
     request: LLMRequest,
     target: Target,
@@ -300,20 +252,16 @@ def _exchange(
 ) -> Steps[None]:
     fold = progress.fold
 
-    def note_output() -> None:
-        if progress.first_token is None:
-            progress.first_token = context.clock()
-        if request.stream:
-            progress.emitted = True
-
     def shown(chunks: list[StreamChunk]) -> list[StreamChunk]:
         chunks = chunks if read is None else read(chunks)
         if chunks and (last := chunks[-1]).is_done:
-            usage = _priced(last.usage, last.model or fold.model, target, context)
+            usage = last.usage or _untold(request, chunks, progress)
+            usage = priced(usage, last.model or fold.model, target, context)
             chunks[-1] = replace(last, usage=usage)
         return chunks
 
-    steps = exchange(request, target, fold, progress.deadline, note_output, shown)
+    watch = _Watch(request.stream, context, progress)
+    steps = exchange(request, target, fold, progress.deadline, watch, shown)
     try:
         yield from in_time(steps, progress)
     except ConnectionError as error:
@@ -324,22 +272,44 @@ def _exchange(
         ) from None
 
 
-def _priced(usage: Usage | None, model: str, target: Target, context: CallContext) -> Usage | None:
-    """Return usage with what it cost, where that is known and the provider did not say it."""
-    if usage is None or usage.estimated_cost is not None or context.price is None:
-        return usage
-    try:
-        cost = context.price(target, model or target.model, usage)
-    except Exception as error:
-        # Whatever is wrong with a price, the answer is there.
-        _tell(context, Notice(f"The price is not known: {error}"))
-        return usage
-    return usage if cost is None else replace(usage, estimated_cost=cost)
+class _Watch:
+    """Notes how far an exchange has come."""
+
+    def __init__(self, streamed: bool, context: CallContext, progress: Progress) -> None:
+        self._streamed = streamed
+        self._context = context
+        self._progress = progress
+
+    def sent(self) -> None:
+        self._progress.note_sent()
+
+    def answered(self, head: Head) -> None:
+        if head.status < 400:
+            self._progress.answered = True
+            self._progress.pause = pause_said(head, self._context)
+
+    def output(self) -> None:
+        if self._progress.first_token is None:
+            self._progress.first_token = self._context.clock()
+        if self._streamed:
+            self._progress.emitted = True
+
+
+def _untold(request: LLMRequest, chunks: list[StreamChunk], progress: Progress) -> Usage | None:
+    """Return an estimate of what an answer used, whose last chunks these are, if nobody said it."""
+    fold = progress.fold
+    if fold.usage is not None or any(chunk.usage is not None for chunk in chunks):
+        return None
+    from ..policy.estimate import usage_of
+
+    text = fold.text + "".join(chunk.delta for chunk in chunks)
+    reasoning = fold.reasoning + "".join(chunk.reasoning for chunk in chunks)
+    return usage_of(request, text, reasoning, fold.tool_calls)
 
 
 def _answer(target: Target, context: CallContext, progress: Progress) -> LLMResponse:
     fold = progress.fold
-    fold.usage = _priced(fold.usage, fold.model, target, context)
+    fold.usage = priced(fold.usage, fold.model, target, context)
     ended = context.clock()
     response = fold.response(
         provider=target.provider.name,
@@ -359,19 +329,3 @@ def _answer(target: Target, context: CallContext, progress: Progress) -> LLMResp
     if response.finish_reason == "content_filter":
         raise ContentFilterError(f"{target.provider.name} withheld the rest of the answer.")
     return response
-
-
-def _settle(record: AttemptRecord, context: CallContext) -> Steps[None]:
-    context.settle(record)
-    _tell(context, record)
-    if context.hooks.settle is not None:
-        settle = context.hooks.settle
-        yield from _consult("ledger", lambda: settle(record), context)
-
-
-def _outcome(error: BaseException | None) -> Outcome:
-    if error is None:
-        return "ok"
-    if isinstance(error, Exception):
-        return "error"
-    return "abandoned" if isinstance(error, Abandoned) else "interrupted"

@@ -1,7 +1,8 @@
 """Whether a failed attempt is made again, when, and whether another target may take over.
 
-The union of the good policies (WIRE.md §9). Pure: chance is passed in. Refuses to know about
-content: the engine never asks once something was shown to the user.
+Also for how long a provider that failed is left alone. The union of the good policies (WIRE.md §9).
+Pure: chance is passed in. Refuses to know about content: the engine never asks once something was
+shown to the user.
 """
 
 from __future__ import annotations
@@ -13,24 +14,40 @@ from ..dialects import find_dialect
 from ..dialects.base import SaysUnasked
 from ..exceptions import (
     AuthenticationError,
+    BudgetExceededError,
     ConfigurationError,
     ConnectionError,
     ContextLengthError,
     LLMAPIError,
     LLMError,
+    LLMServiceError,
     ModelNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
     StreamInterruptedError,
+    TimeoutError,
     ValidationError,
 )
 from ..types.config import RetrySettings
 from ..types.target import Target
 
-__all__ = ["may_fall_back", "retry_delay", "without_refused_field"]
+__all__ = [
+    "LONGEST_REQUESTED_DELAY",
+    "cool_down_seconds",
+    "may_fall_back",
+    "pause_seconds",
+    "retry_delay",
+    "without_refused_field",
+]
 
 JITTER = 0.25
 """The share of a delay that is random, so that many clients do not come back at once."""
 LONGEST_REQUESTED_DELAY = 120.0
 """Seconds. A provider that asks for more has failed for now: a fallback can act."""
+COOL_DOWN = 60.0
+"""Seconds: long enough to spare most calls the wait, short enough to notice a repair."""
+LONGEST_SHARED_PAUSE = 3600.0
+"""Seconds. One mistaken header must not shut a provider off for ever: then somebody asks again."""
 
 _UNKNOWN_WORDS = "(?:extra|unexpected|unknown|unrecognized|unsupported)"
 
@@ -104,10 +121,45 @@ def may_fall_back(error: LLMError) -> bool:
     """Return whether another target may succeed where this one failed.
 
     A request that is wrong in itself would be refused elsewhere too; a prompt that is too long, a
-    model that is missing or a key that is bad are matters of one target.
+    model that is missing, a key that is bad or a price that no budget allows are matters of one
+    target.
     """
     if isinstance(error, ContextLengthError | ModelNotFoundError | AuthenticationError):
         return True
     if isinstance(error, LLMAPIError):
         return not isinstance(error, ValidationError)
-    return isinstance(error, ConnectionError | StreamInterruptedError | ConfigurationError)
+    return isinstance(
+        error,
+        BudgetExceededError | ConfigurationError | ConnectionError | StreamInterruptedError,
+    )
+
+
+def cool_down_seconds(error: LLMError) -> float | None:
+    """Return for how long later calls go to another target first, after this one failed for good.
+
+    `None` where it is no fault of the provider's, or the next request may fare better.
+    """
+    cause = error.__cause__
+    if isinstance(error, TimeoutError) and isinstance(cause, LLMError):
+        error = cause  # the deadline left no time to try again after this
+    asked = error.retry_after or 0.0
+    is_limit = isinstance(error, RateLimitError) and not isinstance(error, QuotaExceededError)
+    if is_limit and asked <= LONGEST_REQUESTED_DELAY:
+        return None
+    if isinstance(error, AuthenticationError | ConnectionError | LLMServiceError | RateLimitError):
+        return min(max(COOL_DOWN, asked), LONGEST_SHARED_PAUSE)
+    return None
+
+
+def pause_seconds(error: BaseException | None, said: float | None) -> float | None:
+    """Return for how long everybody is to leave a provider alone after an attempt.
+
+    Args:
+        error: why it failed; `None`: it did not.
+        said: by the headers of its answer, about limits that are used up.
+    """
+    if isinstance(error, QuotaExceededError):
+        return None  # waiting does not help
+    if isinstance(error, RateLimitError | LLMServiceError) and error.retry_after is not None:
+        said = error.retry_after
+    return min(said, LONGEST_SHARED_PAUSE) if said is not None and said > 0 else None

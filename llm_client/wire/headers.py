@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-__all__ = ["retry_after_seconds", "should_retry_header"]
+__all__ = ["may_be_used_up", "retry_after_seconds", "should_retry_header", "unix_time"]
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -22,7 +22,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     seconds = _number(value)
     if seconds is not None or value is None:
         return seconds
-    until, now = _date(value), _date(headers.get("date"))
+    until, now = unix_time(value), unix_time(headers.get("date"))
     if until is None or now is None:
         return None
     return max(0.0, until - now)
@@ -33,6 +33,13 @@ def should_retry_header(headers: Mapping[str, str]) -> bool | None:
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
 
 
+def may_be_used_up(headers: Mapping[str, str]) -> bool:
+    """Return whether `rate_headers` has something to read: every answer is asked, few are."""
+    return "ratelimit" in headers or any(
+        "remaining" in name and not value.strip(" 0.") for name, value in headers.items()
+    )
+
+
 def _number(value: str | None) -> float | None:
     try:
         number = float(value or "")
@@ -41,12 +48,15 @@ def _number(value: str | None) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
-def _date(value: str | None) -> float | None:
+def unix_time(value: str | None) -> float | None:
+    """Return the Unix time of an HTTP date; `None` when it is none."""
+    if value is None:
+        return None
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        date = parsedate_to_datetime(value or "")
+        date = parsedate_to_datetime(value)
         # An HTTP date is GMT, also when it does not say so.
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):

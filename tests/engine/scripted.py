@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, cast
 
 from llm_client.engine.drivers import AsyncDriver, Held, SyncDriver
@@ -105,9 +105,9 @@ class _Exchange:
 class Stage:
     """The script and its props."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, now: float = 100.0) -> None:
         self.scenario = scenario
-        self.clock = Clock()
+        self.clock = Clock(now)
         self.played = Played()
         self._openings = iter(scenario.openings)
         self._sleeps = 0
@@ -130,7 +130,8 @@ class Stage:
         self.clock.now += seconds
         return False
 
-    def steps(self, hooks: Hooks | None = None) -> Steps[LLMResponse]:
+    def steps(self, hooks: Hooks | None = None, **fields: Any) -> Steps[LLMResponse]:
+        """Return the engine's steps; `fields` are those of the context that differ."""
         scenario = self.scenario
         request = LLMRequest((Message("user", "hi"),), stream=scenario.stream)
         context = CallContext(
@@ -144,7 +145,7 @@ class Stage:
             wall_clock=lambda: 1000.0,
             chance=lambda: 0.5,
         )
-        return traced(run_call(request, context), self.played.trace)
+        return traced(run_call(request, replace(context, **fields)), self.played.trace)
 
 
 def traced(steps: Steps[LLMResponse], trace: list[str]) -> Steps[LLMResponse]:
@@ -273,10 +274,12 @@ def async_driver(stage: Stage) -> AsyncDriver:
     return AsyncDriver(lambda verify: cast(AsyncTransport, _AsyncFake(stage)), sleep)
 
 
-def play_sync(scenario: Scenario, hooks: Hooks | None = None) -> Played:
-    """Run a scenario through the sync driver."""
-    stage = Stage(scenario)
-    driver, steps, played = sync_driver(stage), stage.steps(hooks), stage.played
+def play_sync(
+    scenario: Scenario, hooks: Hooks | None = None, *, now: float = 100.0, **fields: Any
+) -> Played:
+    """Run a scenario through the sync driver, beginning at a time of the engine's clock."""
+    stage = Stage(scenario, now)
+    driver, steps, played = sync_driver(stage), stage.steps(hooks, **fields), stage.played
     try:
         if scenario.stream:
             _listen(driver.iterate(steps), scenario, played)
@@ -300,13 +303,15 @@ def _listen(chunks: Any, scenario: Scenario, played: Played) -> None:
             return
 
 
-def play_async(scenario: Scenario, hooks: Hooks | None = None) -> Played:
+def play_async(
+    scenario: Scenario, hooks: Hooks | None = None, *, now: float = 100.0, **fields: Any
+) -> Played:
     """Run a scenario through the async driver."""
-    stage = Stage(scenario)
+    stage = Stage(scenario, now)
     played = stage.played
 
     async def main() -> None:
-        driver, steps = async_driver(stage), stage.steps(hooks)
+        driver, steps = async_driver(stage), stage.steps(hooks, **fields)
         if not scenario.stream:
             played.response = await driver.run(steps)
             return

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 
-from llm_client.engine.pipeline import Hooks
+from llm_client.engine.effects import Call, Open, Read, Sleep
+from llm_client.engine.pipeline import Granted, Hooks
 from llm_client.exceptions import (
     AuthenticationError,
     LLMError,
     LLMServiceError,
     StreamInterruptedError,
+    TimeoutError,
 )
 from llm_client.types.config import RetrySettings
+from llm_client.types.events import AttemptRecord
 from llm_client.types.request import LLMRequest
 from llm_client.types.response import StreamChunk, Usage
 from llm_client.types.target import Target
 
-from .scenarios import Answer, Cut, event, sse, whole
+from .scenarios import Answer, Cut, Expected, Scenario, event, sse, whole
+from .scripted import Stage, play_sync
 from .test_structured import USER, notices, play, refusal
 
 PLAIN = LLMRequest((USER,))
@@ -34,7 +38,8 @@ def price(target: Target, model: str, usage: Usage) -> float | None:
 
 def test_usage_without_a_cost_is_priced_in_the_answer_and_in_the_books() -> None:
     settled: list[Any] = []
-    played = play(sse("a"), request=PLAIN, price=price, hooks=Hooks(settle=settled.append))
+    hooks = Hooks(settle=lambda record, target, pause: settled.append(record))
+    played = play(sse("a"), request=PLAIN, price=price, hooks=hooks)
 
     assert played.response is not None
     assert played.response.cost == played.records[0].usage.estimated_cost == 0.005  # type: ignore[union-attr]
@@ -140,3 +145,53 @@ def test_chunks_that_are_shown_are_those_that_were_decoded() -> None:
     assert played.deltas == ("a", "b")
     assert isinstance(played.chunks[-1], StreamChunk)
     assert played.chunks[-1].is_done
+
+
+@pytest.mark.parametrize("effect", [Call, Sleep, Open, Read], ids=lambda effect: effect.__name__)
+def test_call_that_nobody_drives_any_more_ends_without_a_further_effect(effect: type) -> None:
+    """Else Python says `generator ignored GeneratorExit`, somewhere and to nobody."""
+    waits = iter([0.5, 0.0])
+    hooks = Hooks(
+        reserve=lambda *_: Granted(next(waits)),
+        release=lambda number: None,
+        settle=lambda record, where, pause: None,
+    )
+    stage = Stage(Scenario("", (sse("a"),), Expected(())))
+    steps = stage.steps(hooks)
+    value: Any = None
+    while not isinstance(reached := steps.send(value), effect):
+        match reached:
+            case Call(function):
+                value = function()
+            case Open(request):
+                value = stage.open(request).head  # type: ignore[union-attr]
+            case _:
+                value = None
+    steps.close()
+
+    assert stage.played.trace[-1] == "raised GeneratorExit"
+    assert stage.played.records == []
+
+
+def test_interrupt_in_the_middle_of_settling_settles_once_more() -> None:
+    settled: list[int] = []
+
+    def settle(record: AttemptRecord, where: Target, pause: float | None) -> None:
+        settled.append(record.attempt)
+        if len(settled) == 1:
+            raise KeyboardInterrupt
+
+    played = play_sync(Scenario("", (sse("a"),), Expected(())), Hooks(settle=settle))
+
+    assert isinstance(played.error, KeyboardInterrupt)
+    assert settled == [1, 1]
+
+
+def test_wait_that_ran_out_before_the_deadline_says_which_it_was() -> None:
+    stage = Stage(Scenario("", (), Expected(()), retry=RetrySettings(max_retries=0)))
+    steps = stage.steps(deadline=60.0)
+    assert isinstance(steps.send(None), Open)
+
+    with pytest.raises(TimeoutError, match="no byte for 3 s"):
+        steps.throw(TimeoutError("no byte for 3 s"))
+    assert [record.error_type for record in stage.played.records] == ["TimeoutError"]

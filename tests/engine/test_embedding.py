@@ -15,7 +15,7 @@ import pytest
 
 from llm_client.engine.drivers import AsyncDriver, SyncDriver
 from llm_client.engine.embedding import run_embedding
-from llm_client.engine.pipeline import CallContext, Hooks
+from llm_client.engine.pipeline import CallContext, Granted, Hooks
 from llm_client.engine.transport.exchange import AsyncTransport, SyncTransport
 from llm_client.exceptions import (
     ConfigurationError,
@@ -340,25 +340,40 @@ def test_interrupt_is_booked_and_the_exchange_closed() -> None:
 
 
 def test_hooks_reserve_for_every_request_and_settle_it(run: Run) -> None:
-    reserved: list[int] = []
+    reserved: list[tuple[int, int]] = []
     settled: list[AttemptRecord] = []
 
-    def reserve(asked: Any, where: Target) -> float:
-        reserved.append(len(asked.texts))
-        return 0.5
+    def reserve(asked: Any, where: Target, number: int) -> Granted:
+        is_first = (number, len(asked.texts)) not in reserved
+        reserved.append((number, len(asked.texts)))
+        return Granted(0.5 if is_first else 0.0)
 
-    hooks = Hooks(reserve_rate=reserve, settle=settled.append)
+    def settle(record: AttemptRecord, where: Target, pause: float | None) -> None:
+        settled.append(record)
+
     server = Server()
+    hooks = Hooks(reserve=reserve, settle=settle)
 
     run(server, run_embedding(request(3), context(server, [], hooks=hooks)))
 
-    assert reserved == [2, 1]
+    assert reserved == [(1, 2), (1, 2), (2, 1), (2, 1)], "asked again after the wait"
     assert server.slept == [0.5, 0.5]
-    assert [record.outcome for record in settled] == ["ok", "ok"]
+    assert [(record.outcome, record.attempt) for record in settled] == [("ok", 1), ("ok", 2)]
+
+
+def test_limit_that_is_used_up_is_passed_on_to_the_ledger(run: Run) -> None:
+    told: list[float | None] = []
+    hooks = Hooks(settle=lambda record, where, pause: told.append(pause))
+    used_up = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"}
+    server = Server([(200, used_up, vectors(["text 0"]))])
+
+    run(server, run_embedding(request(1), context(server, [], hooks=hooks)))
+
+    assert told == [30.0]
 
 
 def test_rate_limit_behind_the_deadline_is_refused(run: Run) -> None:
-    hooks = Hooks(reserve_rate=lambda asked, where: 60.0)
+    hooks = Hooks(reserve=lambda *_: Granted(60.0))
     server = Server()
     with pytest.raises(RateLimitError):
         run(server, run_embedding(request(1), context(server, [], hooks=hooks, deadline=5.0)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llm_client.engine.pipeline import Hooks
+from llm_client.engine.pipeline import Granted, Hooks
 from llm_client.exceptions import LLMError
 from llm_client.types.config import RetrySettings
 
@@ -105,18 +105,24 @@ def test_hooks_run_in_their_order(play: Callable[..., Played]) -> None:
 
         return hook
 
+    waits = iter([0.5, 0.0] * 2)
+
+    def reserve(*_: object) -> Granted:
+        calls.append("reserve")
+        return Granted(next(waits))
+
     hooks = Hooks(
         lookup=note("lookup"),
-        reserve_budget=note("budget"),
-        reserve_rate=note("rate", 0.5),
+        reserve=reserve,
+        release=note("release"),
         settle=note("settle"),
         store=note("store"),
     )
     played = play(Scenario("", (Refused(), sse("a")), SCENARIOS[0].expected, targets=2), hooks)
 
-    assert calls == ["lookup", *["budget", "rate", "settle"] * 2, "store"]
+    assert calls == ["lookup", *["reserve", "reserve", "settle"] * 2, "store"]
     steps = [step.partition("(")[0] for step in played.trace]
-    first = ["Call", "Call", "Call", "Sleep", "Open", "thrown ConnectionError", "Call"]
+    first = ["Call", "Call", "Sleep", "Call", "Open", "thrown ConnectionError", "Call"]
     assert steps[: len(first)] == first
     assert steps[-3:] == ["Call", "Call", "returned"]
     assert steps[-4] == "Close"
@@ -127,11 +133,13 @@ def test_answer_in_the_cache_sends_nothing(play: Callable[..., Played]) -> None:
     hit = play_sync(SCENARIOS[0]).response
     assert hit is not None
 
-    played = play(SCENARIOS[0], Hooks(lookup=lambda request: hit))
+    played = play(SCENARIOS[0], Hooks(lookup=lambda request, target: hit))
 
-    assert played.response is hit
-    assert played.trace == ["Call", "returned"]
-    assert played.records == []
+    assert played.response is not None
+    assert played.response.content == hit.content
+    assert [step.partition("(")[0] for step in played.trace] == ["Call", "Emit", "returned"]
+    assert "".join(played.deltas) == hit.content
+    assert [(record.outcome, record.attempt) for record in played.records] == [("cached", 0)]
 
 
 @pytest.mark.parametrize("play", PLAYERS)
@@ -144,7 +152,8 @@ def test_interrupted_attempt_is_settled_in_the_ledger_too(
     scenario: Scenario, play: Callable[..., Played]
 ) -> None:
     settled: list[str] = []
-    played = play(scenario, Hooks(settle=lambda record: settled.append(record.outcome)))
+    hooks = Hooks(settle=lambda record, target, pause: settled.append(record.outcome))
+    played = play(scenario, hooks)
 
     assert settled == [record.outcome for record in played.records]
     assert played.opened == played.closed

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from llm_client.dialects import find_dialect
+from llm_client.dialects.errors import stream_error
 from llm_client.exceptions import (
     AuthenticationError,
     BudgetExceededError,
@@ -171,12 +172,145 @@ def test_error_of_our_own_is_retried_or_not(error: LLMError, is_retried: bool) -
         pytest.param(answer(429, retry_after="-5"), 1.0, id="negative-is-ignored"),
         pytest.param(answer(429, retry_after="soon"), 1.0, id="nonsense-is-ignored"),
         pytest.param(answer(429, retry_after="3600"), None, id="over-the-cap"),
+        pytest.param(answer(429, retry_after="120"), 120.0, id="at-the-cap"),
+        pytest.param(
+            answer(429, retry_after_ms="-1", retry_after="7"), 7.0, id="bad-ms-is-ignored"
+        ),
+        pytest.param(answer(599), 1.0, id="599"),
+        pytest.param(answer(501, x_should_retry="true"), None, id="501-wins"),
+        pytest.param(answer(413), None, id="413"),
+        pytest.param(answer(401, x_should_retry="true"), None, id="bad-key-wins"),
+        pytest.param(answer(402, x_should_retry="true"), None, id="402-wins"),
+        pytest.param(
+            answer(400, "context_length_exceeded", x_should_retry="true"), None, id="length-wins"
+        ),
+        pytest.param(
+            answer(429, "project_spend_limit_exceeded", x_should_retry="true"), None, id="cap-wins"
+        ),
+        pytest.param(answer(429, x_should_retry="false", retry_after="1"), None, id="429-told-not"),
+        pytest.param(answer(503, x_should_retry="maybe"), 1.0, id="unclear-word"),
     ],
 )
 def test_answer_is_retried_when_and_only_when_it_may_help(
     error: LLMError, delay: float | None
 ) -> None:
     assert retry_delay(error, 0, SETTINGS, 0.0) == delay
+
+
+GOOGLE = "type.googleapis.com/google.rpc"
+OPENROUTER = {
+    "X-RateLimit-Limit": "50",
+    "X-RateLimit-Remaining": "0",
+    "X-RateLimit-Reset": "1795168890000",
+}
+DATE = {"date": "Fri, 20 Nov 2026 10:00:00 GMT"}
+USED_UP = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m30s"}
+
+
+def retry_info(delay: str, *quotas: str) -> list[dict[str, object]]:
+    violations = [{"quotaId": quota} for quota in quotas]
+    return [
+        {"@type": f"{GOOGLE}.QuotaFailure", "violations": violations},
+        {"@type": f"{GOOGLE}.RetryInfo", "retryDelay": delay},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "retry_after", "delay"),
+    [
+        pytest.param({}, {"details": retry_info("34.5s")}, 34.5, 34.5, id="retry-info"),
+        pytest.param(
+            {"retry-after": "3"}, {"details": retry_info("34s")}, 3.0, 3.0, id="header-before-it"
+        ),
+        pytest.param(
+            {"retry-after": "nan"}, {"details": retry_info("34s")}, 34.0, 34.0, id="bad-header"
+        ),
+        pytest.param({}, {"details": retry_info("-4s")}, None, 1.0, id="retry-info-negative"),
+        pytest.param({}, {"details": retry_info("999s")}, 999.0, None, id="retry-info-over-cap"),
+        pytest.param(
+            {},
+            {"details": retry_info("12s", "GenerateRequestsPerDayPerProjectPerModel")},
+            12.0,
+            None,
+            id="gemini-per-day",
+        ),
+        pytest.param(
+            {},
+            {"details": retry_info("12s", "GenerateRequestsPerMinutePerProjectPerModel")},
+            12.0,
+            12.0,
+            id="gemini-per-minute",
+        ),
+        pytest.param(USED_UP, {}, 90.0, 90.0, id="rate-headers"),
+        pytest.param({**USED_UP, "retry-after": "2"}, {}, 2.0, 2.0, id="retry-after-before-them"),
+        pytest.param(
+            {**USED_UP, "x-ratelimit-remaining-tokens": "9"}, {}, None, 1.0, id="not-used-up"
+        ),
+        pytest.param(
+            {**USED_UP, "x-ratelimit-reset-tokens": "3h"}, {}, 10800.0, None, id="rate-over-cap"
+        ),
+        pytest.param(
+            {**USED_UP, "x-ratelimit-reset-tokens": "99d"}, {}, None, 1.0, id="rate-hostile"
+        ),
+        pytest.param(
+            USED_UP, {"code": "insufficient_quota"}, None, None, id="no-rate-headers-for-a-quota"
+        ),
+        pytest.param(
+            DATE, {"metadata": {"headers": OPENROUTER}}, 90.0, 90.0, id="openrouter-in-the-body"
+        ),
+        pytest.param(
+            {**DATE, "retry-after": "4"},
+            {"metadata": {"headers": OPENROUTER}},
+            4.0,
+            4.0,
+            id="headers-before-the-body",
+        ),
+        pytest.param({}, {"metadata": {"headers": {"Retry-After": 6}}}, 6.0, 6.0, id="in-the-body"),
+        pytest.param({}, {"metadata": {"headers": "none"}}, None, 1.0, id="no-headers-at-all"),
+    ],
+)
+def test_wait_that_a_rate_limit_says_is_found(
+    headers: dict[str, str],
+    error: dict[str, object],
+    retry_after: float | None,
+    delay: float | None,
+) -> None:
+    body = json.dumps({"error": {"message": "slow down", **error}}).encode()
+    raised = find_dialect("openai-chat").error(Head(429, headers), body, TARGET)
+
+    assert isinstance(raised, RateLimitError)
+    assert raised.retry_after == retry_after
+    assert retry_delay(raised, 0, SETTINGS, 0.0) == delay
+
+
+def test_rate_headers_beside_another_error_are_not_its_wait() -> None:
+    body = b'{"error": {"message": "no"}}'
+
+    raised = find_dialect("openai-chat").error(Head(503, USED_UP), body, TARGET)
+
+    assert isinstance(raised, LLMServiceError)
+    assert raised.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("word", "is_retried"),
+    [
+        ("overloaded_error", True),
+        ("rate_limit_error", True),
+        ("server_error", True),
+        ("insufficient_quota", False),
+        ("billing_error", False),
+        ("invalid_api_key", False),
+        ("context_length_exceeded", False),
+        ("content_filter", False),
+        ("invalid_request_error", False),
+        ("unimplemented", False),
+    ],
+)
+def test_error_inside_a_stream_is_retried_by_its_word(word: str, is_retried: bool) -> None:
+    raised = stream_error({"error": {"message": "why", "type": word}}, TARGET)
+
+    assert (retry_delay(raised, 0, SETTINGS, 0.0) is not None) is is_retried
 
 
 def test_delay_over_the_cap_stays_on_the_error_for_the_caller() -> None:
@@ -205,7 +339,7 @@ def test_delay_over_the_cap_stays_on_the_error_for_the_caller() -> None:
         (ContentFilterError(), False),
         (InvalidOutputError(), False),
         (GenerationError(), False),
-        (BudgetExceededError(), False),
+        (BudgetExceededError(), True),
         (ToolError(), False),
         (LLMError(), False),
     ],

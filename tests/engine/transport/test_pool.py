@@ -55,6 +55,21 @@ def test_stale_connections_are_closed_on_the_way() -> None:
     assert stale.closed
 
 
+def test_dropped_origin_has_no_connections_left_and_others_keep_theirs() -> None:
+    pool: IdlePool[Connection] = IdlePool(max_idle=2)
+    first, second, other = Connection(), Connection(), Connection()
+    pool.put("origin", first, 0.0)
+    pool.put("origin", second, 0.0)
+    pool.drop("origin")
+    pool.drop("unknown")
+    assert (first.closed, second.closed) == (True, True)
+    assert pool.take("origin", 0.0) is None
+    pool.put("other", other, 0.0)
+    pool.put("origin", Connection(), 0.0)
+    assert not other.closed  # what was dropped takes no place
+    assert pool.take("other", 0.0) is other
+
+
 def test_connection_idle_for_too_long_is_closed() -> None:
     pool: IdlePool[Connection] = IdlePool(idle_seconds=10)
     old = Connection()
