@@ -8,28 +8,42 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
 
 import typer
 
-from ..exceptions import LLMError
-from . import options as opt
 from .exit_status import ExitStatus, UsageError
 
-__all__ = ["app", "run"]
+__all__ = ["application", "run"]
 
-app = typer.Typer(
-    name="llm-client",
-    help="One client for every LLM provider.",
-    no_args_is_help=True,
-    # rich costs 130 ms at `--help`, and its tracebacks show local variables: keys among them.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+_COMMANDS = ("generate", "models", "usage")
+"""Each is declared by `register` in the module of its name under `commands`."""
 
 
-@app.callback()
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """Return the application, with the command that the arguments name, or all.
+
+    Help and completion may want all. Declaring one costs every start what its flags cost: a
+    millisecond or two.
+    """
+    app = typer.Typer(
+        name="llm-client",
+        help="One client for every LLM provider.",
+        no_args_is_help=True,
+        # rich costs 130 ms at `--help`, and its tracebacks show local variables: keys among them.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    for name in (named,) if named in _COMMANDS else _COMMANDS:
+        import_module(f".commands.{name}", __package__).register(app)
+    return app
+
+
 def root(
     version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
 ) -> None:
@@ -39,110 +53,6 @@ def root(
 
         print(f"llm-client {__version__}")
         raise typer.Exit()
-
-
-@app.command()
-def generate(
-    words: opt.Words = None,
-    provider: opt.Provider = None,
-    model: opt.Model = None,
-    profile: opt.Profile = None,
-    base_url: opt.BaseUrl = None,
-    dialect: opt.Dialect = None,
-    system: opt.System = None,
-    file: opt.Files = None,
-    attach: opt.Attach = None,
-    temperature: opt.Temperature = None,
-    max_tokens: opt.MaxTokens = None,
-    top_p: opt.TopP = None,
-    stop: opt.Stop = None,
-    seed: opt.Seed = None,
-    reasoning_effort: opt.ReasoningEffort = None,
-    schema: opt.Schema = None,
-    timeout: opt.Timeout = None,
-    deadline: opt.Deadline = None,
-    retries: opt.Retries = None,
-    option: opt.Options = None,
-    stream: opt.Stream = None,
-    json: opt.Json = False,
-    output: opt.OutputFile = None,
-    extract: opt.Extract = False,
-    dry_run: opt.DryRun = False,
-    no_stdin: opt.NoStdin = False,
-    config: opt.ConfigPath = None,
-    color: opt.Color = "auto",
-    verbose: opt.Verbose = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Answer one prompt: from arguments, files and standard input."""
-    raise typer.Exit(_generate(locals()))
-
-
-def _generate(flags: dict[str, Any]) -> int:
-    """Run `generate` with its flags, by the names of its parameters; return the exit status."""
-    # Here, so that `--help` and completion do without what only an answer needs (15 ms).
-    from ..types.config import LLMConfig
-    from .environment import Environment
-    from .generate import Generate, run_generate
-    from .report import report
-
-    environment = Environment.current()
-    try:
-        environment.color = opt.checked_color(flags["color"])
-        request = _said(
-            **{name: flags[name] for name in _REQUEST_FLAGS},
-            timeout=opt.checked_seconds("--timeout", flags["timeout"]),
-            deadline=opt.checked_seconds("--deadline", flags["deadline"]),
-            max_retries=flags["retries"],
-            extra_body=opt.parse_options(flags["option"]) or None,
-            schema=opt.parse_schema(flags["schema"]),
-        )
-    except LLMError as error:
-        report(error, environment, json=flags["json"], debug=flags["debug"])
-        return ExitStatus.USAGE
-    command = Generate(
-        words=flags["words"] or [],
-        files=flags["file"] or [],
-        attachments=flags["attach"] or [],
-        config=LLMConfig(**{name: flags[name] for name in _CONFIG_FLAGS}),
-        request=request,  # type: ignore[arg-type]  # the names are those of RequestOptions
-        read_stdin=not flags["no_stdin"],
-        config_path=flags["config"],
-        **{name: flags[name] for name in _COMMAND_FLAGS},
-    )
-    return run_generate(command, environment)
-
-
-_CONFIG_FLAGS = ("provider", "model", "base_url", "dialect")
-"""Flags that say where to go, under their own name."""
-_REQUEST_FLAGS = (
-    "system",
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "stop",
-    "seed",
-    "reasoning_effort",
-)
-"""Flags that go into the request under their own name."""
-_COMMAND_FLAGS = (
-    "profile",
-    "stream",
-    "json",
-    "output",
-    "extract",
-    "dry_run",
-    "verbose",
-    "quiet",
-    "debug",
-)
-"""Flags that say what the command does, under their own name."""
-
-
-def _said(**values: Any) -> dict[str, Any]:
-    """Return only what was said on the command line."""
-    return {name: value for name, value in values.items() if value is not None}
 
 
 class _CommandLineError(Protocol):
@@ -163,7 +73,7 @@ def run() -> int:
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
     try:
-        status = app(standalone_mode=False)
+        status = application(sys.argv[1:])(standalone_mode=False)
     except SystemExit as leaving:
         return _status_of(leaving)
     except typer.Abort:

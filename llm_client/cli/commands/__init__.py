@@ -1,0 +1,1 @@
+"""The commands as Typer sees them: names, flags and help. What they do is told beside."""

@@ -1,0 +1,173 @@
+"""The ledger as whoever asks about it sees it: a file that is read and never made.
+
+Owns how it is opened for reading: beside all writers, without migrating, repairing or creating
+anything. Deleting goes through the ledger's own `Database`. A connection lives as long as one
+question, so a store can be asked from any thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ..exceptions import ConfigurationError
+from ..types.usage import UsageQuery, UsageReport
+from . import usage_queries
+from .database import StoreError
+from .ledger import ledger_file, open_ledger
+from .schema import MIGRATIONS
+from .usage_queries import DayUsage
+
+__all__ = ["UsageStore"]
+
+T = TypeVar("T")
+
+_PATIENCE_SECONDS: Final = 30.0
+_PAGE_ROWS: Final = 2_000
+"""What is exported at once: reading on for long would keep the log from being written back."""
+_DELETED_ROWS: Final = 20_000
+"""What is deleted at once: others wait for that time, 0.1 s."""
+_SHRINK_SECONDS: Final = 2.0
+"""How long to wait for others to let the file be made smaller."""
+_REASONS: Final = {
+    sqlite3.SQLITE_CORRUPT: "it is damaged",
+    sqlite3.SQLITE_NOTADB: "it is damaged, or no ledger",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+}
+
+
+class UsageStore:
+    """What the ledger at one path has about usage."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the ledger is; one that is not there has nothing in it."""
+        self._path = path
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> UsageStore:
+        """Return the store of the user's ledger."""
+        return cls(ledger_file(environ))
+
+    def summarize(self, query: UsageQuery) -> UsageReport:
+        """Return what was used.
+
+        Raises:
+            LLMError: the ledger cannot be read, as for the other methods.
+        """
+        return self._read(lambda connection: usage_queries.summarize(connection, query))
+
+    def days(self, query: UsageQuery) -> list[DayUsage]:
+        """Return every local day on which something was tried, in order."""
+        return self._read(lambda connection: usage_queries.days_of(connection, query))
+
+    def count(self, query: UsageQuery) -> int:
+        """Return how many attempts are written down; answers from the cache are among them."""
+        return self._read(lambda connection: usage_queries.count(connection, query))
+
+    def attempts(self, query: UsageQuery) -> Iterator[dict[str, Any]]:
+        """Yield attempts as they were written down, page by page; nobody waits meanwhile."""
+        last = 0
+        while True:
+            page = self._read(
+                lambda connection, after=last: usage_queries.attempts_of(  # type: ignore[misc]
+                    connection, query, after=after, most=_PAGE_ROWS
+                )
+            )
+            yield from (attempt for _, attempt in page)
+            if len(page) < _PAGE_ROWS:
+                return
+            last = page[-1][0]
+
+    def delete(self, query: UsageQuery) -> int:
+        """Delete attempts for good; return how many. What budgets count is kept."""
+        if not self.count(query):
+            return 0  # above all, no ledger is begun for it
+        database = open_ledger(self._path)
+        deleted = 0
+        with closing(database):
+            while True:
+                some = database.write(
+                    lambda connection: usage_queries.delete(connection, query, _DELETED_ROWS)
+                )
+                deleted += some
+                if some < _DELETED_ROWS:
+                    break
+        self._shrink()
+        return deleted
+
+    def _shrink(self) -> None:
+        """Give the space back, unless others are busy with the file: then it is used again."""
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(self._path, timeout=_SHRINK_SECONDS)) as connection,
+        ):
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on one unchanging state of the ledger."""
+        try:
+            with closing(self._opened()) as connection:
+                connection.execute("BEGIN")
+                return work(connection)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        """Return a connection that cannot write; to an empty ledger where there is none."""
+        if not self._path.exists():
+            return _empty()
+        try:
+            connection, version = self._connect("mode=ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                raise
+            # The files beside it cannot be made: it is on a disk that is read-only as a whole.
+            connection, version = self._connect("immutable=1")
+        if version == len(MIGRATIONS):
+            return connection
+        connection.close()
+        if version > len(MIGRATIONS):
+            raise ConfigurationError(
+                f"The ledger {str(self._path)!r} has version {version}, and this program knows "
+                f"only version {len(MIGRATIONS)}.",
+                hint="Upgrade with `pip install --upgrade llm_client`.",
+            )
+        if not version:
+            return _empty()
+        with closing(open_ledger(self._path)) as database:
+            database.read(lambda _: None)  # brings it to the newest version
+        return self._opened()
+
+    def _connect(self, how: str) -> tuple[sqlite3.Connection, int]:
+        """Return a connection, and the version of the database."""
+        address = f"{self._path.absolute().as_uri()}?{how}"
+        connection = sqlite3.connect(
+            address, uri=True, timeout=_PATIENCE_SECONDS, isolation_level=None
+        )
+        try:
+            return connection, connection.execute("PRAGMA user_version").fetchone()[0]
+        except BaseException:
+            connection.close()
+            raise
+
+    def _failure(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        return StoreError(
+            f"Cannot read the ledger {str(self._path)!r}: {_REASONS.get(code, error)}.",
+            hint="The next call keeps it under another name beside it and begins a new one."
+            if damaged
+            else None,
+        )
+
+
+def _empty() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for statements in MIGRATIONS:
+        for statement in statements:
+            connection.execute(statement)
+    return connection
