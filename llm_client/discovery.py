@@ -23,7 +23,7 @@ from .types.http import Timeouts
 from .types.models import ModelInfo
 from .types.target import ProviderSpec, Target
 
-__all__ = ["Choice", "discover"]
+__all__ = ["Choice", "discover", "is_its_own"]
 
 Found: TypeAlias = list[ModelInfo] | LLMError | None
 """The models of a candidate, why it cannot be asked, or `None` when it is another server."""
@@ -160,7 +160,7 @@ def _ask(rank: int, target: Target, answers: Answers) -> None:
     found: Found
     try:
         models = driver.run(fetch_models(keyless, Deadline(None, 0.0, time.monotonic)))
-        found = models if _is_its_own(models, target.provider) else None
+        found = models if is_its_own(models, target.provider) else None
     except AuthenticationError as error:
         # With the key at hand it will do; which models it has is asked later.
         found = [] if target.api_key else error
@@ -171,7 +171,7 @@ def _ask(rank: int, target: Target, answers: Answers) -> None:
     answers.put((rank, found))
 
 
-def _is_its_own(models: Sequence[ModelInfo], provider: ProviderSpec) -> bool:
+def is_its_own(models: Sequence[ModelInfo], provider: ProviderSpec) -> bool:
     """Return whether a list of models is a provider's, as far as lists tell."""
     if provider.owned_by is None:
         return True

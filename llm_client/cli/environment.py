@@ -59,6 +59,14 @@ class Environment:
         """Whether the terminal understands no control sequences."""
         return self.environ.get("TERM", "") in {"dumb", "unknown"}
 
+    @property
+    def columns(self) -> int:
+        """The width of the terminal that stdout is, in cells; 80 where there is none."""
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
     def colored(self, is_terminal: bool) -> bool:
         """Return whether a stream gets colour: the flag, then NO_COLOR, FORCE_COLOR, the terminal."""
         if self.color != "auto":

@@ -10,6 +10,7 @@ from ..exceptions import (
     BudgetExceededError,
     ConfigurationError,
     ConnectionError,
+    ContextLengthError,
     GenerationError,
     LLMAPIError,
     LLMError,
@@ -81,6 +82,9 @@ def exit_status(error: LLMError) -> ExitStatus:
             return ExitStatus.INCOMPLETE
         case BudgetExceededError():
             return ExitStatus.BUDGET
+        case ContextLengthError():
+            # The same whether it was refused here or there: that depends on what is known.
+            return ExitStatus.FAILED
         case ValidationError(status=None):
             # Refused here, before anything was sent.
             return ExitStatus.USAGE

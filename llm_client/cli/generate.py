@@ -55,6 +55,7 @@ class Generate:
     words: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     attachments: list[str] = field(default_factory=list)
+    fallback: list[str] = field(default_factory=list)
     config: LLMConfig = LLMConfig()
     request: RequestOptions = field(default_factory=RequestOptions)
     profile: str | None = None
@@ -141,6 +142,8 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
             observe=progress,
             **command.request,
         ) as client:
+            if command.fallback:
+                client.set_fallback_chain(command.fallback)
             if client.reason:
                 progress.explain(f"Using {client.target.spec}: {client.reason}.")
             if command.dry_run:

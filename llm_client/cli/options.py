@@ -13,6 +13,7 @@ from .exit_status import UsageError
 __all__ = [
     "Attach",
     "BaseUrl",
+    "Cache",
     "Color",
     "ConfigPath",
     "Deadline",
@@ -20,35 +21,45 @@ __all__ = [
     "Dialect",
     "DryRun",
     "Extract",
+    "Fallback",
     "Files",
     "Json",
+    "MaxCost",
     "MaxTokens",
     "Model",
     "NoStdin",
     "Options",
     "OutputFile",
     "Profile",
+    "Project",
     "Provider",
     "Quiet",
     "ReasoningEffort",
     "Retries",
     "Schema",
     "Seed",
+    "Session",
     "Stop",
     "Stream",
     "System",
+    "Tags",
+    "Task",
     "Temperature",
     "Timeout",
     "TopP",
     "Verbose",
     "Words",
     "checked_color",
+    "checked_cost",
     "checked_seconds",
+    "model_names",
     "parse_options",
     "parse_schema",
 ]
 
+_TASKS = ("planning", "vision", "long_context")
 _COLORS = ("auto", "always", "never")
+_MOST_USD = 1_000_000_000.0
 _MOST_SECONDS = 1_000_000.0
 """Eleven days. The system's own waits overflow at twice that."""
 
@@ -73,8 +84,44 @@ Provider = Annotated[
 Profile = Annotated[
     str | None, _option("--profile", help="A profile of the configuration.", metavar="NAME")
 ]
+Fallback = Annotated[
+    list[str] | None,
+    _option(
+        "--fallback",
+        help="Who answers when the first fails: a profile or PROVIDER/MODEL; repeat, in order.",
+        metavar="NAME",
+    ),
+]
+Task = Annotated[
+    str | None,
+    _option(
+        "--task",
+        help="Ask whom the configuration names for it: planning, vision or long_context.",
+        metavar="NAME",
+        autocompletion=lambda incomplete: _starting(incomplete, _TASKS),
+    ),
+]
+MaxCost = Annotated[
+    float | None, _option("--max-cost", help="USD that this call may cost at most.", metavar="USD")
+]
+Cache = Annotated[
+    bool | None,
+    _option("--cache/--no-cache", help="Use an earlier answer to the same request, or never."),
+]
+Project = Annotated[
+    str | None,
+    _option("--project", help="Label in the ledger; else the git repository's name."),
+]
+Session = Annotated[str | None, _option("--session", help="Label in the ledger.")]
+Tags = Annotated[list[str] | None, _option("--tag", help="Label in the ledger; repeat.")]
 Model = Annotated[
-    str | None, _option("--model", "-m", help="PROVIDER/MODEL, or MODEL with -p or -u.")
+    str | None,
+    _option(
+        "--model",
+        "-m",
+        help="PROVIDER/MODEL, or MODEL with -p or -u.",
+        autocompletion=lambda ctx, incomplete: model_names(ctx, incomplete),
+    ),
 ]
 BaseUrl = Annotated[
     str | None, _option("--base-url", "-u", help="Address of an OpenAI-compatible server.")
@@ -190,6 +237,13 @@ def _efforts() -> Iterable[str]:
     return get_args(Effort)
 
 
+def model_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the models that Tab offers, of the provider that stands before; from lists on disk."""
+    from .model_names import offered
+
+    return offered(incomplete, context.params.get("provider"))
+
+
 def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
@@ -216,6 +270,17 @@ def checked_seconds(name: str, seconds: float | None) -> float | None:
             f"{name} {seconds:g} is out of range: more than 0, at most {_MOST_SECONDS:.0f} seconds."
         )
     return seconds
+
+
+def checked_cost(usd: float | None) -> float | None:
+    """Return an amount that can be spent.
+
+    Raises:
+        UsageError: it is less than 0, or no number.
+    """
+    if usd is not None and not 0 <= usd <= _MOST_USD:
+        raise UsageError(f"--max-cost {usd:g} is no amount in USD, such as 0.05.")
+    return usd
 
 
 def parse_options(pairs: list[str] | None) -> dict[str, Any]:

@@ -234,6 +234,7 @@ def response_object(response: LLMResponse) -> dict[str, Any]:
         "finish_reason": response.finish_reason,
         "usage": None if response.usage is None else asdict(response.usage),
         "cost": response.cost,
+        "cached": bool(response.metadata.get("cached")),
         "timing": {
             "latency_ms": response.latency_ms,
             "time_to_first_token_ms": response.metadata.get("time_to_first_token_ms"),

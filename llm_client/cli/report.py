@@ -7,6 +7,7 @@ in a traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ..exceptions import (
     ConnectionError,
@@ -22,7 +23,7 @@ from .masking import known_secrets, masked
 from .output import write_json
 from .render.sanitize import neutralise
 
-__all__ = ["report", "understood"]
+__all__ = ["report", "report_line", "safe_error_object", "understood"]
 
 
 def report(error: LLMError, environment: Environment, *, json: bool, debug: bool) -> None:
@@ -35,20 +36,34 @@ def report(error: LLMError, environment: Environment, *, json: bool, debug: bool
         import traceback
 
         environment.note(neutralise(masked(traceback.format_exc().rstrip(), secrets)))
-    color = environment.colored(environment.stderr_is_terminal)
-    label = "\x1b[1;31merror:\x1b[0m" if color else "error:"
-    environment.note(f"{label} {_shown(error.message, secrets)}")
+    environment.note(f"{_label(environment)} {_shown(error.message, secrets)}")
     error.hint = error.hint or _next_step(error)
     if error.hint:
         environment.note("  " + _shown(error.hint, secrets).replace("\n", "\n  "))
     if json:
-        shown = error_object(error)
-        shown["error"] |= {
-            name: masked(text, secrets)
-            for name in ("message", "hint")
-            if (text := shown["error"][name]) is not None
-        }
-        write_json(environment.stdout.buffer, shown)
+        write_json(environment.stdout.buffer, safe_error_object(error, secrets))
+
+
+def safe_error_object(error: LLMError, secrets: Iterable[Secret]) -> dict[str, Any]:
+    """Return the JSON object that stands for an error, without keys."""
+    shown = error_object(error)
+    shown["error"] |= {
+        name: masked(text, secrets)
+        for name in ("message", "hint")
+        if (text := shown["error"][name]) is not None
+    }
+    return shown
+
+
+def report_line(about: str, error: LLMError, environment: Environment) -> None:
+    """Tell an error that is one of several on a line of stderr: what of, why, and what to do."""
+    text = " ".join(f"{about}: {error.message} {error.hint or _next_step(error) or ''}".split())
+    environment.note(f"{_label(environment)} {_shown(text, known_secrets(environment))}")
+
+
+def _label(environment: Environment) -> str:
+    color = environment.colored(environment.stderr_is_terminal)
+    return "\x1b[1;31merror:\x1b[0m" if color else "error:"
 
 
 def _next_step(error: LLMError) -> str | None:

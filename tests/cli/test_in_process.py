@@ -381,7 +381,7 @@ def test_leaving_has_a_status(
         leaving.__context__ = context
         raise leaving
 
-    monkeypatch.setattr(application, "app", leave)
+    monkeypatch.setattr(application, "application", lambda _: leave)
     assert application.run() == status
 
 
@@ -392,7 +392,7 @@ def test_abort_and_a_bug_leave_differently(monkeypatch: pytest.MonkeyPatch) -> N
         def run(**_: object) -> None:
             raise error
 
-        monkeypatch.setattr(application, "app", run)
+        monkeypatch.setattr(application, "application", lambda _, run=run: run)
 
     fail(typer.Abort())
     assert application.run() == ExitStatus.FAILED
@@ -402,7 +402,7 @@ def test_abort_and_a_bug_leave_differently(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_command_without_a_status_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application, "app", lambda **_: None)
+    monkeypatch.setattr(application, "application", lambda _: lambda **_: None)
     assert application.run() == ExitStatus.ANSWERED
 
 

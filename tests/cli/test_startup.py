@@ -68,8 +68,10 @@ def test_piped_run_imports_nothing_heavy() -> None:
     with fault_server(answer("Yes.")) as server:
         modules = imported("generate", "-u", server.url, "-m", "x", "hi") - bare()
     assert "llm_client.engine.transport.sync_sockets" in modules
-    assert modules & (HEAVY | {"httpx"}) == set()
+    assert modules & (HEAVY | {"httpx"}) == {"sqlite3"}  # for the ledger
     assert not {name for name in modules if name.startswith("llm_client.runtimes")}
+    assert "llm_client.policy.budget" not in modules
+    assert "llm_client.storage.response_cache" not in modules
     assert "llm_client.cli.render.markdown" not in modules
     assert "llm_client.aclient" not in modules
     assert "llm_client.discovery" not in modules
@@ -137,3 +139,17 @@ def test_terminal_run_imports_rich_while_the_server_thinks(tmp_path: Path) -> No
 def with_path(folder: str) -> dict[str, str]:
     variables = environment()
     return {**variables, "PYTHONPATH": f"{folder}{os.pathsep}{variables['PYTHONPATH']}"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["export"]], ids=str)
+def test_usage_imports_no_httpx_and_no_transport(
+    arguments: list[str], clean_environment: Path
+) -> None:
+    from ..storage.usage_rows import attempt, write
+
+    write(clean_environment / ".local/share/llm_client/ledger.db", attempt("c"))
+    modules = imported("usage", *arguments) - bare()
+    assert "sqlite3" in modules
+    assert modules & {"httpx", "httpcore", "http.client", "ssl", "asyncio", "rich"} == set()
+    assert not {name for name in modules if name.startswith("llm_client.engine")}
+    assert not {name for name in modules if name.startswith("llm_client.dialects")}

@@ -1,11 +1,14 @@
-"""Model lists on disk: fresh or not, damaged, unwritable, shared."""
+"""Model lists on disk: fresh or stale, damaged, unwritable, private, shared."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,8 @@ import pytest
 
 from llm_client.exceptions import ConfigurationError
 from llm_client.providers.catalog import CATALOG
-from llm_client.storage.model_cache import ModelCache
+from llm_client.storage.model_cache import ModelCache, open_model_cache
+from llm_client.types.config import Settings
 from llm_client.types.models import ModelInfo
 from llm_client.types.secret import Secret
 from llm_client.types.target import Target
@@ -44,6 +48,11 @@ def cache(tmp_path: Path, clock: WallClock) -> ModelCache:
     return ModelCache(tmp_path / "cache" / "models", 300.0, clock)
 
 
+def loaded(cache: ModelCache, target: Target = TARGET) -> list[ModelInfo] | None:
+    stored = cache.load(target)
+    return None if stored is None else stored.models
+
+
 def files(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "cache" / "models").iterdir())
 
@@ -55,25 +64,32 @@ def test_nothing_stored_is_nothing(cache: ModelCache) -> None:
 def test_stored_list_comes_back_whole(cache: ModelCache) -> None:
     cache.store(TARGET, MODELS)
 
-    assert cache.load(TARGET) == MODELS
+    assert cache.load(TARGET) == (MODELS, 0.0, True)
 
 
 def test_empty_list_is_a_list(cache: ModelCache) -> None:
     cache.store(TARGET, [])
 
-    assert cache.load(TARGET) == []
+    assert loaded(cache) == []
 
 
 @pytest.mark.parametrize(
-    ("age", "is_fresh"), [(0.0, True), (299.9, True), (300.0, False), (1e9, False), (-1.0, False)]
+    ("passed", "age", "is_fresh"),
+    [
+        (0.0, 0.0, True),
+        (299.5, 299.5, True),
+        (300.0, 300.0, False),
+        (1e9, 1e9, False),
+        (-1.0, None, False),
+    ],
 )
 def test_list_is_fresh_for_its_time_and_not_from_the_future(
-    cache: ModelCache, clock: WallClock, age: float, is_fresh: bool
+    cache: ModelCache, clock: WallClock, passed: float, age: float | None, is_fresh: bool
 ) -> None:
     cache.store(TARGET, MODELS)
-    clock.now += age
+    clock.now += passed
 
-    assert (cache.load(TARGET) is not None) is is_fresh
+    assert cache.load(TARGET) == (MODELS, age, is_fresh)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +97,12 @@ def test_list_is_fresh_for_its_time_and_not_from_the_future(
     [
         replace(TARGET, base_url="http://other:11434"),
         replace(TARGET, api_key=Secret("sk-other-account")),
+        replace(TARGET, basic_auth=Secret("somebody:else")),
+        replace(TARGET, headers=(("x-team", "other"),)),
+        replace(TARGET, query="api-version=2"),
         replace(TARGET, provider=CATALOG["lmstudio"]),
     ],
-    ids=["address", "key", "provider"],
+    ids=["address", "key", "password", "header", "query", "provider"],
 )
 def test_list_of_one_server_is_not_that_of_another(cache: ModelCache, other: Target) -> None:
     cache.store(TARGET, MODELS)
@@ -94,7 +113,17 @@ def test_list_of_one_server_is_not_that_of_another(cache: ModelCache, other: Tar
 def test_list_is_the_same_for_every_model_of_a_server(cache: ModelCache) -> None:
     cache.store(TARGET, MODELS)
 
-    assert cache.load(replace(TARGET, model="another")) == MODELS
+    assert loaded(cache, replace(TARGET, model="another")) == MODELS
+
+
+def test_provider_of_any_name_has_its_list_in_the_directory(
+    cache: ModelCache, tmp_path: Path
+) -> None:
+    odd = replace(TARGET, provider=replace(CATALOG["ollama"], name="../our team/größe"))
+    cache.store(odd, MODELS)
+
+    assert loaded(cache, odd) == MODELS
+    assert len(files(tmp_path)) == 1
 
 
 def test_key_is_not_on_disk(cache: ModelCache, tmp_path: Path) -> None:
@@ -102,16 +131,30 @@ def test_key_is_not_on_disk(cache: ModelCache, tmp_path: Path) -> None:
 
     (file,) = files(tmp_path)
     assert b"very-secret" not in file.read_bytes() + file.name.encode()
-    assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_list_is_private_whatever_the_umask(cache: ModelCache, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        cache.store(TARGET, MODELS)
+    finally:
+        os.umask(before)
+
+    (file,) = files(tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("ttl", [0.0, -1.0])
-def test_no_time_to_live_keeps_nothing(tmp_path: Path, clock: WallClock, ttl: float) -> None:
-    cache = ModelCache(tmp_path / "cache" / "models", ttl, clock)
-    cache.store(TARGET, MODELS)
-
+def test_no_time_to_live_keeps_nothing_and_reads_nothing(
+    cache: ModelCache, tmp_path: Path, clock: WallClock, ttl: float
+) -> None:
+    without = ModelCache(tmp_path / "cache" / "models", ttl, clock)
+    without.store(TARGET, MODELS)
     assert not (tmp_path / "cache").exists()
-    assert cache.load(TARGET) is None
+
+    cache.store(TARGET, MODELS)
+    assert without.load(TARGET) is None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +173,10 @@ def test_no_time_to_live_keeps_nothing(tmp_path: Path, clock: WallClock, ttl: fl
         b'{"time": 1800000000.0, "models": ["x"]}',
         b'{"time": 1800000000.0, "models": [{"id": "x"}]}',
         b'{"time": 1800000000.0, "models": [{"id": "x", "provider": "y", "of_a_later_version": 1}]}',
+        b'{"time": 1800000000.0, "models": [{"id": 3, "provider": "y"}]}',
         b'{"time": NaN, "models": []}',
+        b'{"time": Infinity, "models": []}',
+        b"[" * 100_000,
     ],
 )
 def test_damaged_file_is_no_list_and_is_replaced(
@@ -141,8 +187,9 @@ def test_damaged_file_is_no_list_and_is_replaced(
     file.write_bytes(content)
 
     assert cache.load(TARGET) is None
+    assert list(cache.stored_models()) == []
     cache.store(TARGET, MODELS)
-    assert cache.load(TARGET) == MODELS
+    assert loaded(cache) == MODELS
 
 
 def test_directory_that_cannot_be_made_costs_only_the_cache(tmp_path: Path) -> None:
@@ -154,24 +201,29 @@ def test_directory_that_cannot_be_made_costs_only_the_cache(tmp_path: Path) -> N
     cache.invalidate()
 
 
-def test_disk_that_is_full_leaves_no_half_written_file(
-    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "failure", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "ctrl-c"]
+)
+def test_list_that_cannot_be_written_leaves_no_half_written_file(
+    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     cache.store(TARGET, MODELS[:1])
 
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(*_: object) -> Path:
+        raise failure
 
-    monkeypatch.setattr("llm_client.storage.model_cache.json.dump", fail)
-    cache.store(TARGET, MODELS)
+    monkeypatch.setattr(Path, "replace", fail)
+    with contextlib.suppress(KeyboardInterrupt):
+        cache.store(TARGET, MODELS)
 
     assert len(files(tmp_path)) == 1
-    assert cache.load(TARGET) == MODELS[:1]
+    assert loaded(cache) == MODELS[:1]
 
 
 def test_invalidated_lists_are_gone(cache: ModelCache, tmp_path: Path) -> None:
     cache.store(TARGET, MODELS)
     cache.store(replace(TARGET, base_url="http://other"), MODELS)
+    (tmp_path / "cache" / "models" / "left-by-a-killed-process.tmp").touch()
     cache.invalidate()
 
     assert files(tmp_path) == []
@@ -198,7 +250,7 @@ def test_writers_at_the_same_time_leave_a_whole_list(cache: ModelCache, tmp_path
     def work(models: list[ModelInfo]) -> None:
         for _ in range(20):
             cache.store(TARGET, models)
-            seen.append(cache.load(TARGET))
+            seen.append(loaded(cache))
 
     threads = [threading.Thread(target=work, args=(models,)) for models in lists]
     for thread in threads:
@@ -211,7 +263,7 @@ def test_writers_at_the_same_time_leave_a_whole_list(cache: ModelCache, tmp_path
     assert len(files(tmp_path)) == 1
 
 
-def test_processes_share_the_lists(tmp_path: Path) -> None:
+def test_sixteen_processes_leave_a_whole_list(tmp_path: Path) -> None:
     directory = tmp_path / "cache" / "models"
     code = (
         "import sys; from pathlib import Path\n"
@@ -219,10 +271,71 @@ def test_processes_share_the_lists(tmp_path: Path) -> None:
         "from llm_client.providers.catalog import CATALOG\n"
         "from llm_client.types.models import ModelInfo; from llm_client.types.target import Target\n"
         "target = Target(CATALOG['ollama'], 'm', 'http://localhost:11434')\n"
-        "ModelCache(Path(sys.argv[1]), 300.0).store(target, [ModelInfo('x', 'ollama')])\n"
+        "cache = ModelCache(Path(sys.argv[1]), 300.0)\n"
+        "for i in range(50):\n"
+        "    cache.store(target, [ModelInfo(sys.argv[2], 'ollama')] * 100)\n"
+        "    assert len(cache.load(target).models) == 100\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(directory)], check=True, timeout=60)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(directory), str(i)]) for i in range(16)
+    ]
 
-    assert ModelCache(directory, 300.0).load(TARGET) == [ModelInfo("x", "ollama")]
+    assert [process.wait(60) for process in processes] == [0] * 16
     (file,) = files(tmp_path)
-    assert json.loads(file.read_bytes())["models"][0]["id"] == "x"
+    assert len(json.loads(file.read_bytes())["models"]) == 100
+    assert len(loaded(ModelCache(directory, 300.0)) or ()) == 100
+
+
+def test_all_lists_together_are_those_of_every_server_or_of_one_provider(
+    cache: ModelCache, clock: WallClock
+) -> None:
+    cache.store(TARGET, MODELS[:1])
+    cache.store(replace(TARGET, base_url="http://other"), MODELS[1:2])
+    cloud = CATALOG["ollama-cloud"]
+    cache.store(replace(TARGET, provider=cloud), [ModelInfo("x", "ollama-cloud")])
+    clock.now += 1e6
+
+    assert {model.id for model in cache.stored_models()} == {"llama3.2", "größe/模型:7b", "x"}
+    assert {model.id for model in cache.stored_models("ollama")} == {"llama3.2", "größe/模型:7b"}
+    assert [model.id for model in cache.stored_models("ollama-cloud")] == ["x"]
+    assert list(cache.stored_models("nobody")) == []
+
+
+@pytest.mark.parametrize(
+    ("ttl", "variable", "seconds"),
+    [
+        pytest.param(50.0, "60", 50.0, id="code"),
+        pytest.param(None, "60", 60.0, id="variable"),
+        pytest.param(None, " 6e1 ", 60.0, id="number"),
+        pytest.param(None, "", 70.0, id="empty"),
+        pytest.param(None, None, 70.0, id="configuration"),
+    ],
+)
+def test_lists_live_as_long_as_code_says_then_variable_then_configuration(
+    tmp_path: Path, ttl: float | None, variable: str | None, seconds: float
+) -> None:
+    environ = {"LLM_CLIENT_CACHE_DIR": str(tmp_path)}
+    if variable is not None:
+        environ["LLM_CLIENT_CACHE_TTL"] = variable
+    cache = open_model_cache(Settings(models_ttl=70.0), environ, ttl=ttl)
+    cache.store(TARGET, MODELS)
+    (file,) = (tmp_path / "models").iterdir()
+
+    for age, is_fresh in ((seconds - 5, True), (seconds + 5, False)):
+        file.write_text(json.dumps({"time": time.time() - age, "models": []}))
+        stored = cache.load(TARGET)
+        assert stored is not None
+        assert stored.is_fresh is is_fresh
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "5m"])
+def test_variable_that_is_no_number_of_seconds_is_named(value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_model_cache(Settings(), {"LLM_CLIENT_CACHE_TTL": value})
+
+    assert str(caught.value).startswith(f"LLM_CLIENT_CACHE_TTL {value!r} is no number of seconds")
+    assert "`export LLM_CLIENT_CACHE_TTL=300`" in (caught.value.hint or "")
+
+
+def test_variable_is_not_read_where_code_says_it() -> None:
+    open_model_cache(Settings(), {"LLM_CLIENT_CACHE_TTL": "soon"}, ttl=1.0)
