@@ -24,6 +24,7 @@ How it is measured:
 Nothing is written into the repository but the environments, which git ignores.
 
 Modules: `run` (arguments, order), `environments`, `measure`, `serving` (starts `server.py`),
-one module per group of scenarios (`commands`, `streams`, `decoding`, `crowds`, `heavy`), `table`;
+one module per group of scenarios (`commands`, `streams`, `decoding`, `crowds`, `books`, `heavy`),
+`table`;
 `scripts/` holds what runs inside the environments.
 """

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .books import books
 from .commands import one_shot, start_up
 from .crowds import crowds
 from .decoding import decoding
@@ -27,6 +28,7 @@ SCENARIOS: dict[str, Callable[[Lab], Section | list[Section]]] = {
     "streams": streams,
     "decoding": decoding,
     "crowds": crowds,
+    "books": books,
     "terminal": terminal,
     "large-input": large_input,
 }

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .types.content import Audio, Document, Image, ProviderState, Text
     from .types.embedding import EmbeddingResponse
     from .types.events import (
+        Asking,
         AttemptRecord,
         FallingBack,
         Labels,
@@ -95,6 +96,7 @@ _MODULES = {
     "types.embedding": ("EmbeddingResponse",),
     "types.content": ("Audio", "Document", "Image", "ProviderState", "Text"),
     "types.events": (
+        "Asking",
         "AttemptRecord",
         "FallingBack",
         "Labels",
@@ -116,6 +118,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 # Without `ConnectionError` and `TimeoutError`, which are there too: `import *` must not put them in
 # the place of the builtins.
 __all__ = [
+    "Asking",
     "AsyncLLMClient",
     "AsyncStream",
     "AttemptRecord",

@@ -11,14 +11,17 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .engine.context import Asked, Granted, Hooks
 from .exceptions import ConfigurationError
 from .price_list import cost
+from .storage.haste import WouldWait
 from .storage.paths import cache_dir
+from .types.call_options import LONGEST_LABEL
 from .types.config import LLMConfig, Settings
 from .types.events import AttemptRecord, Labels
 from .types.response import Usage
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
     from .storage.reservations import Claim
     from .storage.response_cache import ResponseCache
 
-__all__ = ["Books", "is_enabled"]
+__all__ = ["Books", "Spent", "is_enabled"]
+
+Spent: TypeAlias = "dict[tuple[str, int], tuple[str, int]]"
+"""What the attempts of a call have cost so far: provider and nano-USD, by call id and number."""
 
 _REST_SECONDS = 60.0
 """How long a ledger that failed is left alone: the disk may be slow to say that it is full."""
@@ -48,15 +54,19 @@ class Books:
         """Read what is to be written down.
 
         Raises:
-            ConfigurationError: there are limits, and no ledger to hold them with.
+            ConfigurationError: every call is limited, and there is no ledger to hold that with.
         """
         self._settings = settings
         self._config = config
         self._environ = environ
+        self._budget = settings.budget if config.budget is None else config.budget
         self._enabled = is_enabled(settings, environ)
-        if not self._enabled and (limit := _first_limit(settings, config)):
-            raise _no_ledger(limit)
-        self._lock = threading.Lock()
+        if not self._enabled:
+            from .policy.unheld import check_client
+
+            check_client(self._budget, config)
+        # Reentrant, because a collected stream settles its books wherever this thread is.
+        self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._responses: ResponseCache | None = None
         self._rests_until = 0.0
@@ -76,7 +86,8 @@ class Books:
         session = said["session"] or environ.get("LLM_CLIENT_SESSION")
         project = said["project"] or environ.get("LLM_CLIENT_PROJECT") or self._repository_name()
         tags = said["tags"] or ()
-        return Labels(_text(profile), _text(session), _text(project), tuple(map(_plain, tags)))
+        session, project = _text(session, LONGEST_LABEL), _text(project, LONGEST_LABEL)
+        return Labels(_text(profile), session, project, tuple(map(_plain, tags)))
 
     def _repository_name(self) -> str | None:
         try:
@@ -89,23 +100,36 @@ class Books:
             self._repository = (here, repository_name(here))
         return self._repository[1]
 
-    def hooks(self, call_id: str, labels: Labels, said: Mapping[str, Any]) -> Hooks:
+    def hooks(
+        self,
+        call_id: str,
+        labels: Labels,
+        said: Mapping[str, Any],
+        route: Iterable[Target],
+        spent: Spent,
+    ) -> Hooks:
         """Return the steps of the pipeline that consult a store, for one call.
 
         Args:
             call_id: of the call.
             labels: what it is found under.
             said: its options: `cache`, `max_cost`.
+            route: who may be asked.
+            spent: what it has cost so far; a call that is made for another one shares it.
 
         Raises:
-            ConfigurationError: its cost is limited, and there is no ledger to hold it with.
+            ConfigurationError: it is limited, and there is no ledger to hold that with.
         """
         if not self._enabled:
-            if said["max_cost"] is not None:
-                raise _no_ledger("max_cost")
+            from .policy.unheld import check_call
+
+            check_call(self._budget, labels, route, said["max_cost"])
             return self._with_cache(Hooks(), said["cache"])
-        call = _Call(self, call_id, labels, said["max_cost"])
-        hooks = Hooks(reserve=call.reserve, release=call.release, settle=call.settle)
+        call = _Call(self, call_id, labels, said["max_cost"], spent)
+        hasty = Hooks(
+            reserve=partial(call.reserve, wait=False), settle=partial(call.settle, wait=False)
+        )
+        hooks = Hooks(None, call.reserve, call.release, call.settle, None, hasty)
         return self._with_cache(hooks, said["cache"])
 
     def _with_cache(self, hooks: Hooks, wanted: bool | None) -> Hooks:
@@ -135,10 +159,16 @@ class Books:
         if self._responses is not None:
             self._responses.close()
 
-    def ledger(self) -> Ledger | None:
-        """Return the ledger; `None` for a while after it failed."""
+    def ledger(self, *, wait: bool = True) -> Ledger | None:
+        """Return the ledger; `None` for a while after it failed.
+
+        Raises:
+            WouldWait: it was not used yet, and `wait` is false.
+        """
         if self._rests_until and time.monotonic() < self._rests_until:
             return None
+        if self._ledger is None and not wait:
+            raise WouldWait
         with self._lock:
             if self._ledger is None:
                 try:
@@ -166,14 +196,12 @@ class Books:
         self, labels: Labels, target: Target, today: str, max_cost: float | None
     ) -> tuple[Limit, ...]:
         """Return the budgets that hold for an attempt."""
-        config = self._config
-        budget = self._settings.budget if config.budget is None else config.budget
-        if budget is None and max_cost is None:
+        if self._budget is None and max_cost is None:
             return ()
         from .policy.budget import limits
 
-        in_code = config.budget is not None
-        return limits(budget, labels, target.provider.name, today, max_cost, in_code=in_code)
+        in_code = self._config.budget is not None
+        return limits(self._budget, labels, target.provider.name, today, max_cost, in_code=in_code)
 
     def unpriced_notice(self, target: Target) -> str | None:
         """Return what to say of a model without a price where a budget holds; once for each."""
@@ -189,33 +217,42 @@ class Books:
 class _Call:
     """The books of one call."""
 
-    def __init__(self, books: Books, call_id: str, labels: Labels, max_cost: float | None) -> None:
+    def __init__(
+        self,
+        books: Books,
+        call_id: str,
+        labels: Labels,
+        max_cost: float | None,
+        spent: Spent,
+    ) -> None:
         self._books = books
         self._call_id = call_id
         self._labels = labels
         self._max_cost = max_cost
+        self._spent = spent
         self._reserved = 0
         """The number of the attempt that something is reserved for; 0: none."""
 
-    def reserve(self, asked: Asked, target: Target, number: int) -> Granted:
+    def reserve(self, asked: Asked, target: Target, number: int, *, wait: bool = True) -> Granted:
         """Reserve what an attempt may cost and its place in the rate limit.
 
         Raises:
             BudgetExceededError: it may cost more than is left.
             RateLimitError: the provider wants to be left alone for too long.
+            WouldWait: the ledger would have to be waited for, and `wait` is false.
         """
-        ledger = self._books.ledger()
+        ledger = self._books.ledger(wait=wait)
         if ledger is None:
             return Granted(notices=self._books.unsaid())
         from .storage.database import StoreError
         from .storage.ledger import holds_nothing
 
-        claim, notices = self._claim(asked, target, number)
+        claim = self._claim(asked, target, number)
         if not holds_nothing(claim):
             # Before it is true: a Ctrl-C may come between.
             self._reserved = number
         try:
-            grant = ledger.reserve(claim)
+            grant = ledger.reserve(claim, wait=wait)
         except StoreError as error:
             self._reserved = 0
             return Granted(notices=(_without(error, error.hint),) if self._books.failed() else ())
@@ -227,23 +264,26 @@ class _Call:
             from .policy.budget import refusal
 
             raise refusal(grant.refused, target, claim.prompt_tokens, claim.completion_tokens)
+        notices = [*ledger.database.take_notices()]
+        if claim.limits and claim.cost is None:
+            notices += filter(None, [self._books.unpriced_notice(target)])
         if grant.exceeded:
             from .policy.budget import warning
 
             notices += map(warning, grant.exceeded)
-        return Granted(grant.wait, (*ledger.database.take_notices(), *notices))
+        return Granted(grant.wait, tuple(notices), grant.limited)
 
-    def _claim(self, asked: Asked, target: Target, number: int) -> tuple[Claim, list[str]]:
-        """Return what an attempt asks for, and what the user should know of it."""
+    def _claim(self, asked: Asked, target: Target, number: int) -> Claim:
+        """Return what an attempt asks for."""
+        from .policy.address import is_local
         from .policy.rate import Rate, rate_key
         from .storage.ledger import local_day, storable
-        from .storage.reservations import Claim
+        from .storage.reservations import MOST, Claim
 
         today = local_day(time.time())
         limits = self._books.limits(self._labels, target, today, self._max_cost)
         rate = Rate(target.requests_per_minute, target.tokens_per_minute)
         most, cost = _NOTHING, None
-        notices = []
         if limits or rate != Rate():
             from .policy.budget import nano_ceiling
             from .policy.estimate import most_usage
@@ -251,23 +291,22 @@ class _Call:
             most = most_usage(asked, target)
             usd = self._books.cost(target, target.model, most)
             cost = None if usd is None else nano_ceiling(usd)
-        if limits and cost is None and (notice := self._books.unpriced_notice(target)):
-            notices.append(notice)
-        claim = Claim(
+        return Claim(
             call_id=self._call_id,
             attempt=number,
             day=today,
             provider=target.provider.name,
             model=storable(target.model),
             labels=self._labels,
-            prompt_tokens=most.prompt_tokens,
-            completion_tokens=most.completion_tokens,
+            prompt_tokens=min(most.prompt_tokens, MOST),
+            completion_tokens=min(most.completion_tokens, MOST),
             cost=cost,
             limits=limits,
             key=storable(rate_key(target)),
             rate=rate,
+            spent=tuple(self._spent.values()),
+            local=is_local(target),
         )
-        return claim, notices
 
     def release(self, number: int) -> None:
         """Give back what was reserved for an attempt that was not made."""
@@ -276,22 +315,27 @@ class _Call:
             ledger.release(self._call_id, number)
             self._reserved = 0
 
-    def settle(self, record: AttemptRecord, target: Target, pause: float | None) -> None:
+    def settle(
+        self, record: AttemptRecord, target: Target, pause: float | None, *, wait: bool = True
+    ) -> None:
         """Write an attempt into the ledger.
 
         Raises:
             StoreError: that failed, or there is something to be said, for the first time.
+            WouldWait: the ledger would have to be waited for, and `wait` is false.
         """
-        ledger = self._books.ledger()
+        ledger = self._books.ledger(wait=wait)
         if ledger is None:
             return
         from .policy.rate import rate_key
         from .storage.database import StoreError
-        from .storage.ledger import storable
+        from .storage.ledger import nano_cost, storable
+
+        self._spent[self._call_id, record.attempt] = record.provider, nano_cost(record) or 0
 
         key = "" if pause is None else storable(rate_key(target))
         try:
-            ledger.settle(record, key, pause)
+            ledger.settle(record, key, pause, wait=wait)
         except StoreError as error:
             if self._books.failed():
                 raise StoreError(_without(error, error.hint)) from error
@@ -323,28 +367,9 @@ def is_enabled(settings: Settings, environ: Mapping[str, str]) -> bool:
     return _SWITCH[said]
 
 
-def _first_limit(settings: Settings, config: LLMConfig) -> str | None:
-    """Return the name of a limit that needs the ledger; `None`: there is none."""
-    if config.budget is not None or settings.budget is not None:
-        return "a budget"
-    for where in (config, *settings.providers.values()):
-        for name in ("requests_per_minute", "tokens_per_minute"):
-            if getattr(where, name) is not None:
-                return name
-    return None
-
-
-def _no_ledger(limit: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The ledger is off, and without it {limit} cannot hold.",
-        hint="Turn it on (`enabled = true` under `[ledger]`, or `unset LLM_CLIENT_LEDGER`), or "
-        "leave the limit out.",
-    )
-
-
-def _text(text: str | None) -> str | None:
-    """Return a label as it can be stored; `None` for an empty one."""
-    return _plain(text) if text else None
+def _text(text: str | None, most: int | None = None) -> str | None:
+    """Return the first characters of a label as they can be stored; `None` for an empty one."""
+    return _plain(text[:most]) if text else None
 
 
 def _plain(text: str) -> str:

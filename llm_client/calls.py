@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .books import Books
+from .books import Books, Spent
 from .dialects import find_dialect
-from .engine.booking import inform, tell
+from .engine.booking import inform
 from .engine.context import DEFAULT_SCHEMA_RETRIES, Fit, Hooks
 from .engine.cool_down import COOL_DOWNS
 from .engine.effects import Steps, call
@@ -26,11 +26,11 @@ from .engine.session import Session, Stats
 from .exceptions import ValidationError
 from .policy.route import retry_settings, with_dialect
 from .price_list import window, with_windows
-from .routes import Link, Routes, Way, may_be_long, with_model
+from .routes import Link, Routes, Way, may_be_long, options_of, with_model
 from .storage.config import load_settings
 from .types.call_options import CALL_OPTIONS, check_options
 from .types.config import LLMConfig, Overflow
-from .types.events import Event, Labels, Notice, Observer
+from .types.events import Asking, Event, Notice, Observer
 from .types.http import HttpRequest
 from .types.request import LLMRequest, Prompt, RequestOptions
 from .types.response import LLMResponse
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from .types.usage import UsageFilters, UsageKey, UsageReport
 
 __all__ = ["Calls"]
+
+_Extra: TypeAlias = Mapping[str, Any]  # options of a call that are no fields of its request
+_Build: TypeAlias = Callable[..., tuple[LLMRequest, dict[str, Any]]]
+"""Makes the request of a call as a `profile` has it asked."""
 
 
 class Calls:
@@ -97,8 +101,8 @@ class Calls:
         Raises:
             ValidationError: the request is wrong in itself; nothing is sent.
         """
-        request, extra = self._request(prompt, stream=stream, options=options)
-        build = partial(self._request, prompt, stream=stream, options=options)
+        build = partial(self._request, _kept(prompt), stream=stream, options=options)
+        request, extra = build()
         return self._run(request, extra, self._way(request, extra), build)
 
     def completion(self, prompt: str, options: RequestOptions) -> Steps[LLMResponse]:
@@ -123,11 +127,12 @@ class Calls:
         Raises:
             ContextLengthError: it would not be sent, because it is too long.
         """
-        request, extra = self._request(prompt, stream=stream, options=options)
-        way = self._by_length(self._way(request, extra), request, extra)
+        build = partial(self._request, _kept(prompt), stream=stream, options=options)
+        request, extra = build()
+        way = self._by_length(self._way(request, extra), request, extra, build)
+        self._announce(way)
         (target, *_), link = way.targets(extra["timeout"]), way.links[0]
         if link.profile is not None:
-            build = partial(self._request, prompt, stream=stream, options=options)
             request = build(profile=link.profile)[0]
         overflow = self._overflow(link)
         if may_be_long(request) or overflow != "refuse":
@@ -153,13 +158,11 @@ class Calls:
         extra |= {name: asked.pop(name) for name in CALL_OPTIONS & asked.keys()}
         return self._run_embedding(EmbeddingRequest.build(texts, **asked), extra)
 
-    def _run_embedding(
-        self, request: EmbeddingRequest, extra: Mapping[str, Any]
-    ) -> Steps[EmbeddingResponse]:
+    def _run_embedding(self, request: EmbeddingRequest, extra: _Extra) -> Steps[EmbeddingResponse]:
         from .engine.embedding import run_embedding
 
         way = self._routes.way(self._plan, self._links, None, model=extra["model"])
-        response = yield from run_embedding(request, self._context(extra, way))
+        response = yield from run_embedding(request, self._context(extra, way, {}))
         self.session.answered()
         return response
 
@@ -177,7 +180,7 @@ class Calls:
         the client was made with, or that of a fallback.
         """
         check_options(options)
-        merged: dict[str, Any] = {**_of_profile(profile or self.config), **self._said, **options}
+        merged: dict[str, Any] = {**options_of(profile or self.config), **self._said, **options}
         extra = {name: merged.pop(name, None) for name in CALL_OPTIONS}
         request = LLMRequest.build(prompt, stream=stream, **merged)
         if request.schema is not None:
@@ -186,11 +189,11 @@ class Calls:
             check_schema(request.schema)
         return request, extra
 
-    def _way(self, request: LLMRequest, extra: Mapping[str, Any]) -> Way:
+    def _way(self, request: LLMRequest, extra: _Extra) -> Way:
         model, task = extra["model"], extra["task"]
         return self._routes.way(self._plan, self._links, request, model=model, task=task)
 
-    def _by_length(self, way: Way, request: LLMRequest, extra: Mapping[str, Any]) -> Way:
+    def _by_length(self, way: Way, request: LLMRequest, extra: _Extra, build: _Build) -> Way:
         """Return the way of a call by the length of its prompt, where it matters. May read files."""
         if not self._routes.looks_at_length(way, self._plan, request):
             return way
@@ -198,19 +201,23 @@ class Calls:
 
         budget = self._settings.budget if self.config.budget is None else self.config.budget
         most = most_usd(extra["max_cost"], budget)
+
+        def asked(link: Link) -> LLMRequest:
+            return request if link.profile is None else build(profile=link.profile)[0]
+
         return self._routes.by_length(
             way,
             self._plan,
-            reads=lambda target: self._shapes.windows.reads(request, target),
-            offer=lambda target: offered(request, target, self._books.cost, most),
+            reads=lambda link: self._shapes.windows.reads(asked(link), link.target),
+            offer=lambda link: offered(asked(link), link.target, self._books.cost, most),
         )
 
     def _run(
         self,
         request: LLMRequest,
-        extra: Mapping[str, Any],
+        extra: _Extra,
         way: Way,
-        build: Callable[..., tuple[LLMRequest, dict[str, Any]]],
+        build: _Build,
         *,
         dialect: str | None = None,
     ) -> Steps[LLMResponse]:
@@ -220,35 +227,46 @@ class Calls:
             request: as the first choice of this client is asked.
             extra: the options of the call.
             way: as far as it does not depend on the length of the prompt.
-            build: makes the request as a `profile` says it.
+            build: of the call.
             dialect: in which all are asked; `None`: each in its own.
         """
         if self._routes.looks_at_length(way, self._plan, request):
             so_far = way
-            way = yield from call(lambda: self._by_length(so_far, request, extra))
+            way = yield from call(lambda: self._by_length(so_far, request, extra, build))
         links = way.links
 
         def adapt(position: int, request: LLMRequest) -> LLMRequest:
             profile = links[position].profile
             return request if profile is None else build(profile=profile)[0]
 
-        context = self._context(extra, way)
-        context = replace(context, adapt=adapt, fit=self._fit(request, way, extra, context.labels))
+        spent: Spent = {}
+        context = self._context(extra, way, spent)
+        context = replace(context, adapt=adapt, fit=self._fit(request, way, extra, context, spent))
         if dialect is not None:
             route = [with_dialect(target, dialect) for target in context.route]
             context = replace(context, route=route)
-        if way.notice:
-            tell(context, Notice(way.notice))
+        self._announce(way)
         response = yield from run_call(request, context)
         self.session.answered(response)
         return response
+
+    def _announce(self, way: Way) -> None:
+        """Tell the observer who is asked first, and why."""
+        if way.notice:
+            inform(self._tell, Notice(way.notice))
+        inform(self._tell, Asking(way.links[0].target.spec, way.reason))
 
     def _overflow(self, link: Link) -> Overflow:
         """Return what is done about a prompt that is too long for a link."""
         return (link.profile or self.config).overflow or "refuse"
 
     def _fit(
-        self, request: LLMRequest, way: Way, extra: Mapping[str, Any], labels: Labels
+        self,
+        request: LLMRequest,
+        way: Way,
+        extra: _Extra,
+        context: CallContext,
+        spent: Spent,
     ) -> Fit | None:
         """Return what makes the prompts of a call fit; `None` where all is short."""
         overflows = [self._overflow(link) for link in way.links]
@@ -257,7 +275,7 @@ class Calls:
 
         def aside() -> tuple[str, Hooks]:
             call_id = uuid.uuid4().hex
-            return call_id, self._books.hooks(call_id, labels, extra)
+            return call_id, self._books.hooks(call_id, context.labels, extra, context.route, spent)
 
         return self._shapes.fit(overflows, aside)
 
@@ -277,15 +295,16 @@ class Calls:
         listed = (model.context_length for model in models if model.id == target.model)
         return next(filter(None, listed), None) or window(target)
 
-    def _context(self, extra: Mapping[str, Any], way: Way) -> CallContext:
+    def _context(self, extra: _Extra, way: Way, spent: Spent) -> CallContext:
         retry = self._retry
         if extra["max_retries"] is not None:
             retry = replace(retry, max_retries=extra["max_retries"])
         call_id = uuid.uuid4().hex
         labels = self._books.labels(way.profile, extra)
+        route = way.targets(extra["timeout"])
         return CallContext(
             call_id=call_id,
-            route=way.targets(extra["timeout"]),
+            route=route,
             retry=retry,
             deadline=extra["deadline"],
             observe=self._tell,
@@ -293,7 +312,7 @@ class Calls:
             chosen=self._remember,
             price=self._books.cost,
             labels=labels,
-            hooks=self._books.hooks(call_id, labels, extra),
+            hooks=self._books.hooks(call_id, labels, extra, route, spent),
             cool_downs=COOL_DOWNS,
             schema_retries=DEFAULT_SCHEMA_RETRIES
             if (schema_retries := extra["schema_retries"]) is None
@@ -376,12 +395,6 @@ class Calls:
             self._observe(event)
 
 
-def _of_profile(config: LLMConfig) -> dict[str, Any]:
-    """Return the options of a request that a configuration says."""
-    own = {
-        "temperature": config.temperature,
-        "top_p": config.top_p,
-        "max_tokens": config.max_tokens,
-        "system": config.system,
-    }
-    return {name: value for name, value in own.items() if value is not None}
+def _kept(prompt: Any) -> Prompt:
+    """Return a prompt that can be read again: every profile of a chain has a request made of it."""
+    return tuple(prompt) if isinstance(prompt, Iterator) else prompt

@@ -112,6 +112,7 @@ class ConnectionError(LLMError, builtins.ConnectionError):
         partial: str = "",
         refused: bool = False,
         retryable: bool = True,
+        stale: bool = False,
     ) -> None:
         super().__init__(message, hint=hint, partial=partial)
         self.refused = refused
@@ -119,10 +120,16 @@ class ConnectionError(LLMError, builtins.ConnectionError):
         self.retryable = retryable
         """Whether the same request may get through in a moment: not where nothing listens, the
         host is unknown or its certificate is not trusted."""
+        self.stale = stale
+        """True when a connection of an earlier request died without a byte: the server had most
+        likely closed it, and the request on a new one is no second try."""
 
 
 class TimeoutError(ConnectionError, builtins.TimeoutError):
     """One of the waits of an attempt, or the deadline of the call, ran out."""
+
+    accepted: bool = False
+    """True when the server had taken the whole request: it may go on with it, and bill it."""
 
 
 class LLMAPIError(LLMError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .engine.effects import Steps, call
 from .engine.exchange import Deadline, fetch_models
-from .exceptions import LLMError
+from .exceptions import LLMError, TimeoutError
 from .types.target import Target
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelList", "ago", "list_models"]
 
+_ROUNDING_SECONDS = 0.05
+"""By how much a wait may end before the deadline that bounds it."""
 _UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
@@ -62,12 +64,17 @@ def list_models(
     stored = yield from call(lambda: cache.load(target))
     if stored is not None and stored.is_fresh and not refresh:
         return ModelList(stored.models, stored.age)
+    deadline = deadline or Deadline(None, 0.0, time.monotonic)
     try:
-        models = yield from fetch_models(target, deadline or Deadline(None, 0.0, time.monotonic))
+        models = yield from fetch_models(target, deadline)
     except LLMError as error:
+        failure = error
+        if deadline.within(_ROUNDING_SECONDS):
+            # Where it was cut off depends on how long the rest took, and says nothing.
+            failure = TimeoutError(f"{target.base_url} did not send its whole list in time.")
         if stored is None or not fall_back:
-            raise
-        return ModelList(stored.models, stored.age, error)
+            raise failure from error.__cause__
+        return ModelList(stored.models, stored.age, failure)
     yield from call(lambda: cache.store(target, models))
     return ModelList(models)
 

@@ -78,11 +78,12 @@ def known_prices(target: Target, model: str, own: OwnPrices) -> KnownPrices | No
 def _own_prices(
     provider: str, names: tuple[str, ...], own: OwnPrices
 ) -> Mapping[str, float] | None:
-    """Return the prices of a model: those of its name, else of the first pattern that it fits."""
-    for name in names:
-        spec = f"{provider}/{name}"
+    """Return the prices of a model: those of one of its names, else of the first pattern that fits."""
+    specs = [f"{provider}/{name}" for name in names]
+    for spec in specs:
         if spec in own:
             return own[spec]
+    for spec in specs:
         for pattern, prices in own.items():
             if matches(pattern, spec):
                 return prices

@@ -28,7 +28,7 @@ from .types.target import Target
 if TYPE_CHECKING:
     from .policy.choice import Offer
 
-__all__ = ["Link", "Plan", "Routes", "Way", "may_be_long", "with_model"]
+__all__ = ["Link", "Plan", "Routes", "Way", "may_be_long", "options_of", "with_model"]
 
 _WORTH_A_LOOK = 2000
 """Characters. A token is hardly ever less than one, and no model that answers reads fewer tokens."""
@@ -67,6 +67,8 @@ class Way(NamedTuple):
     """Where the call begins, as `Plan.profile`."""
     notice: str = ""
     """Why the first target is another than the client's own; empty: it is not, or was named."""
+    reason: str = ""
+    """Why it is the first, where neither the call nor `notice` says it."""
     is_open: bool = False
     """Whether the length and the price of the prompt may still choose another first target."""
 
@@ -120,7 +122,15 @@ class Routes:
         )
 
     def chain(self, first: Target, links: Sequence[str | LLMConfig]) -> tuple[Link, ...]:
-        """Return a route that begins with a target."""
+        """Return a route that begins with a target.
+
+        Raises:
+            ConfigurationError: a link cannot be asked as it is configured, or this is no list.
+        """
+        if isinstance(links, str):  # a sequence too, of letters
+            raise ConfigurationError(
+                f"The fallback chain {links!r} is not a list.", hint=f"Write `[{links!r}]`."
+            )
         return _each_once([Link(first), *map(self._link, links)])
 
     def way(
@@ -154,18 +164,19 @@ class Routes:
             first = Link(self.other_model(links[0].target, plan.config, model))
             return Way(_each_once([first, *links[1:]]), plan.profile, notice)
         if request is None or plan.is_named:
-            return Way(links, plan.profile, notice, is_open=request is not None)
+            return Way(links, plan.profile, notice, plan.reason, is_open=request is not None)
         routing = self._settings.routing
         if task is not None:
             from .policy.choice import named_for
 
-            return self._to(named_for(task, routing, self._settings.source), plan, links)
+            way = self._to(named_for(task, routing, self._settings.source), plan, links)
+            return way._replace(reason=f"`[routing]` names it for the task {task!r}")
         if "vision" in routing:
             from .policy.choice import has_images
 
             if has_images(request):
                 return self._to(routing["vision"], plan, links, "the prompt has images")
-        return Way(links, plan.profile, is_open=True)
+        return Way(links, plan.profile, reason=plan.reason, is_open=True)
 
     def looks_at_length(self, way: Way, plan: Plan, request: LLMRequest) -> bool:
         """Return whether the length of a prompt can change its way."""
@@ -181,15 +192,15 @@ class Routes:
         way: Way,
         plan: Plan,
         *,
-        reads: Callable[[Target], bool],
-        offer: Callable[[Target], Offer],
+        reads: Callable[[Link], bool],
+        offer: Callable[[Link], Offer],
     ) -> Way:
         """Return the way of a call by what its prompt fits into and what it would cost.
 
         Args:
             way: as it is so far.
             plan: of the client.
-            reads: returns whether the prompt may fit into a target's window.
+            reads: returns whether the prompt, as a link has it asked, may fit into its window.
             offer: returns what it would cost there.
 
         Raises:
@@ -198,7 +209,7 @@ class Routes:
         if plan.prefer == "cheapest" and len(way.links) > 1:
             way = _cheapest_first(way, reads, offer)
         name = self._settings.routing.get("long_context")
-        if name is None or plan.is_named or reads(way.links[0].target):
+        if name is None or plan.is_named or reads(way.links[0]):
             return way
         why = f"the prompt is too long for {way.links[0].target.spec}"
         return self._to(name, plan, way.links, why)
@@ -213,6 +224,9 @@ class Routes:
             why: it was chosen; empty: the call asks for it.
         """
         if name not in self._routed:
+            from .policy.choice import check_named
+
+            check_named(name, self._settings.profiles)
             is_profile = name in self._settings.profiles
             chain = profile_config(self._settings, name)[1] if is_profile else ()
             self._routed[name] = tuple(map(self._link, (name, *chain)))
@@ -223,7 +237,7 @@ class Routes:
 
     def remember(self, target: Target) -> None:
         """Keep the model that was chosen for a target without one."""
-        for name, links in self._routed.items():
+        for name, links in [*self._routed.items()]:  # another thread may add one
             self._routed[name] = with_model(links, target)
 
     def resolve(self, config: LLMConfig) -> Target:
@@ -321,8 +335,16 @@ def _each_once(links: Sequence[Link]) -> tuple[Link, ...]:
     return tuple(link for i, link in enumerate(links) if link.target not in seen[:i])
 
 
+def options_of(config: LLMConfig) -> dict[str, object]:
+    """Return the options of a request that a configuration says."""
+    names = ("temperature", "top_p", "max_tokens", "system")
+    return {name: value for name in names if (value := getattr(config, name)) is not None}
+
+
 def may_be_long(request: LLMRequest) -> bool:
     """Return whether a prompt is worth a closer look, which short ones are not to pay for."""
+    if request.tools:
+        return True
     size = 0
     for message in request.messages:
         content = message.content
@@ -333,17 +355,17 @@ def may_be_long(request: LLMRequest) -> bool:
     return size >= _WORTH_A_LOOK
 
 
-def _cheapest_first(
-    way: Way, reads: Callable[[Target], bool], offer: Callable[[Target], Offer]
-) -> Way:
+def _cheapest_first(way: Way, reads: Callable[[Link], bool], offer: Callable[[Link], Offer]) -> Way:
     from .policy.choice import cheapest_first
 
     links = way.links
-    offers = [(reads(link.target), offer(link.target)) for link in links]
+    offers = [(reads(link), offer(link)) for link in links]
     order = cheapest_first(offers)
-    first = links[order[0]].target.spec
-    notice = f"Asking {first}: it is the cheapest that fits." if order[0] else ""
-    return way._replace(links=tuple(links[i] for i in order), notice=way.notice or notice)
+    way = way._replace(links=tuple(links[i] for i in order))
+    if not order[0]:
+        return way
+    notice = f"Asking {way.links[0].target.spec}: it is the cheapest that fits."
+    return way._replace(notice=way.notice or notice, reason="")
 
 
 def _warned(target: Target) -> Target:

@@ -20,6 +20,7 @@ TITLES = {
     "streams": ["A stream of 2,000 small events"],
     "decoding": ["Decoding 1,000 small events, and one of 1 MB", "openai-responses"],
     "crowds": ["a server that takes 100 ms", "an instant server"],
+    "books": ["The books of one shot:", "The books of a call: 60"],
     "terminal": ["200 lines of Markdown on a terminal"],
     "large-input": ["1 MB on standard input"],
 }

@@ -91,6 +91,12 @@ def test_directory_that_was_deleted_is_no_project(
     assert books().labels(None, SAID) == Labels()
 
 
+def test_long_labels_of_the_surroundings_are_shortened() -> None:
+    environ = {"LLM_CLIENT_SESSION": "s" * 9_000, "LLM_CLIENT_PROJECT": "\udcff" * 9_000}
+    labels = books(environ).labels(None, SAID)
+    assert labels == Labels(None, "s" * 200, "?" * 200, ())
+
+
 def test_labels_are_made_storable() -> None:
     said = {**SAID, "project": "b\udce4r", "session": "größe", "tags": ["x\udce4"]}
     assert books().labels("\udce4", said) == Labels("?", "größe", "b?r", ("x?",))
@@ -208,10 +214,10 @@ def test_ctrl_c_in_the_middle_of_settling_does_not_undo_it(
 ) -> None:
     real, calls = Ledger.settle, []
 
-    def settle(self: Ledger, *arguments: Any) -> None:
+    def settle(self: Ledger, *arguments: Any, **options: Any) -> None:
         calls.append(arguments)
         if len(calls) > 1 or written:
-            real(self, *arguments)
+            real(self, *arguments, **options)
         if len(calls) == 1:
             raise KeyboardInterrupt
 

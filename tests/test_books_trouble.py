@@ -22,8 +22,7 @@ from llm_client.books import Books
 from llm_client.storage.database import StoreError
 from llm_client.storage.ledger import Ledger
 from llm_client.types.budget import Budget
-from llm_client.types.config import ProviderSettings, Settings
-from llm_client.types.events import Labels
+from llm_client.types.config import Settings
 
 from .support.fault_server import FaultServer, fault_server
 from .support.ledgers import ANSWER, PRICES, Notices, client_of, rows
@@ -87,17 +86,13 @@ def test_switch_that_is_neither_on_nor_off_is_an_error() -> None:
     ("settings", "config", "said"),
     [
         (Settings(ledger=False, budget=Budget(daily_usd=1.0)), LLMConfig(), "a budget"),
-        (Settings(ledger=False), LLMConfig(budget=Budget()), "a budget"),
-        (
-            Settings(ledger=False, providers={"x": ProviderSettings(tokens_per_minute=9)}),
-            LLMConfig(),
-            "tokens_per_minute",
-        ),
+        (Settings(ledger=False), LLMConfig(budget=Budget(per_call_usd=0.0)), "a budget"),
+        (Settings(ledger=False), LLMConfig(tokens_per_minute=9), "tokens_per_minute"),
         (Settings(ledger=False), LLMConfig(requests_per_minute=9), "requests_per_minute"),
     ],
-    ids=["budget", "budget in code", "tokens", "requests in code"],
+    ids=["budget", "budget in code", "tokens in code", "requests in code"],
 )
-def test_limit_without_a_ledger_is_an_error(
+def test_limit_of_every_call_without_a_ledger_is_an_error_at_once(
     settings: Settings, config: LLMConfig, said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"without it {said} cannot hold") as error:
@@ -105,9 +100,64 @@ def test_limit_without_a_ledger_is_an_error(
     assert "unset LLM_CLIENT_LEDGER" in str(error.value.hint)
 
 
-def test_cost_of_a_call_cannot_be_limited_without_a_ledger() -> None:
-    with pytest.raises(ConfigurationError, match="without it max_cost cannot hold"):
-        books(ledger=False).hooks("c", Labels(), {**SAID, "max_cost": 1.0})
+@pytest.mark.parametrize(
+    ("limit", "options", "said"),
+    [
+        ("requests_per_minute = 9", {}, "requests_per_minute"),
+        ("tokens_per_minute = 9", {}, "tokens_per_minute"),
+        ("", {"max_cost": 1.0}, "max_cost"),
+        ("[budget.providers.work]\nweekly_usd = 1", {}, "a budget"),
+        ("[budget.projects.web]\ntotal_usd = 1", {"project": "web"}, "a budget"),
+    ],
+    ids=["requests", "tokens", "max_cost", "provider", "project"],
+)
+def test_limit_of_a_call_without_a_ledger_is_an_error_before_it_is_sent(
+    server: FaultServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    options: dict[str, Any],
+    said: str,
+) -> None:
+    monkeypatch.setenv("LLM_CLIENT_LEDGER", "off")
+    with (
+        client_of(server, tmp_path, limit) as client,
+        pytest.raises(ConfigurationError, match=f"without it {said} cannot hold") as error,
+    ):
+        client.generate("hi", **options)
+    assert "unset LLM_CLIENT_LEDGER" in str(error.value.hint)
+    assert server.requests == []
+
+
+def test_limit_of_a_fallback_without_a_ledger_is_an_error_before_anybody_is_asked(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_CLIENT_LEDGER", "off")
+    limited = f'[providers.other]\nbase_url = "{server.url}"\nrequests_per_minute = 9'
+    with client_of(server, tmp_path, limited) as client:
+        client.set_fallback_chain(["other/m"])
+        with pytest.raises(ConfigurationError, match="without it requests_per_minute"):
+            client.generate("hi")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        '[providers.other]\nbase_url = "http://127.0.0.1:1"\nrequests_per_minute = 9',
+        "[budget]",
+        "[budget.providers.openai]\nweekly_usd = 1",
+        "[budget.projects.web]\ntotal_usd = 1",
+        "[profiles.fast]\n[budget.profiles.fast]\ndaily_usd = 1",
+    ],
+    ids=["rate of another", "empty", "another provider", "another project", "another profile"],
+)
+def test_limit_that_does_not_hold_for_a_call_needs_no_ledger(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setenv("LLM_CLIENT_LEDGER", "off")
+    with client_of(server, tmp_path, limit) as client:
+        assert client.generate("hi", project="docs").content == "Hello"
 
 
 def test_python_without_sqlite_answers_and_says_so_once(
@@ -195,7 +245,7 @@ def test_ledger_that_fails_while_settling_costs_one_notice_and_is_tried_again_la
     real = Ledger.settle
     tried = []
 
-    def fail(self: Ledger, *arguments: Any) -> None:
+    def fail(self: Ledger, *arguments: Any, **options: Any) -> None:
         tried.append(arguments)
         raise StoreError("Cannot use the ledger 'x': the disk is full.", hint="Make room.")
 
@@ -227,6 +277,7 @@ def test_damaged_ledger_is_kept_and_a_new_one_begun(
     assert len(rows(data)) == 2
     (notice,) = notices
     assert notice.startswith("The ledger was damaged (file is not a database).")
+    assert notice.endswith(" budgets begin anew.")
     (aside,) = data.glob("*damaged*")
     assert aside.read_bytes() == b"nonsense" * 1000
 
@@ -237,12 +288,12 @@ def test_damage_that_is_found_while_settling_is_said(
     notices = Notices()
     real = Ledger.settle
 
-    def settle(self: Ledger, *arguments: Any) -> None:
+    def settle(self: Ledger, *arguments: Any, **options: Any) -> None:
         self.database._notices.append("The ledger was damaged.")
-        real(self, *arguments)
+        real(self, *arguments, **options)
 
     monkeypatch.setattr(Ledger, "settle", settle)
     with client_of(server, tmp_path, observe=notices) as client:
         client.generate("hi")
-    assert notices == ["The ledger failed: The ledger was damaged."]
+    assert notices == ["The ledger was damaged."]
     assert len(rows(data)) == 1

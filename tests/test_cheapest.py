@@ -17,11 +17,12 @@ from llm_client import (
     LLMClient,
     LLMConfig,
     LLMResponse,
+    Message,
 )
 from llm_client.types.events import FallingBack
 
 from .support.conversations import LONG, MODES
-from .support.counting_server import body_of
+from .support.counting_server import asked_texts, body_of
 from .support.fault_server import respond, status
 from .support.routed_world import World, ask_once
 
@@ -196,6 +197,34 @@ def test_link_of_a_profile_brings_its_options_when_it_is_the_cheapest(
     assert world.profiles == ["default"]
     with LLMClient(**made) as client:
         assert json.loads(client.preview("hi").body or b"")["temperature"] == 0.9
+
+
+def test_link_of_a_profile_is_priced_as_it_is_asked(ask: Ask, world: World) -> None:
+    """The one at half the price may answer at ten times the length."""
+    world.serve("fair", "cheap")
+    text = (
+        '[profiles.default]\nmodel = "fair/m"\nmax_tokens = 100\nfallback = ["low"]\n'
+        'prefer = "cheapest"\n[profiles.low]\nmodel = "cheap/m"\nmax_tokens = {}\n'
+    )
+
+    assert ask("hi", {}, **world.write(text.format(1000) + PRICES)).content == "fair"
+    assert ask("hi", {}, **world.write(text.format(100) + PRICES)).content == "cheap"
+    dear = world.write(text.format(100_000).replace("= 100\n", "= 1000\n") + PRICES)
+    assert ask("hi", {"max_cost": 0.01}, **dear).content == "fair"
+    assert ask("hi", {}, **dear).content == "cheap", "most answers are shorter than they may be"
+
+
+def test_prompt_that_can_be_read_once_is_asked_of_every_profile(ask: Ask, world: World) -> None:
+    world.serve("fair", cheap=status(401))
+    text = (
+        '[profiles.default]\nmodel = "cheap/m"\nfallback = ["other"]\nprefer = "cheapest"\n'
+        '[profiles.other]\nmodel = "fair/m"\nsystem = "Be brief."\n'
+    )
+    once = (message for message in [Message("user", "once"), Message("user", "and again")])
+
+    assert ask(once, {}, **world.write(text + PRICES)).content == "fair"
+    sent = asked_texts(world.servers["fair"].requests[0])
+    assert sent == ["Be brief.", "once", "and again"]
 
 
 def test_long_prompt_asks_who_reads_it_only_if_none_of_the_chain_does(

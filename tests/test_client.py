@@ -430,6 +430,7 @@ def test_observer_is_told_of_every_attempt() -> None:
             response = client.generate("hi")
 
     assert [type(event).__name__ for event in events] == [
+        "Asking",
         "AttemptRecord",
         "Retrying",
         "AttemptRecord",
@@ -578,6 +579,15 @@ def test_preview_is_what_is_sent() -> None:
 
 
 # --- routes -----------------------------------------------------------------------------------
+
+
+def test_fallback_chain_that_is_a_text_is_refused_as_no_list() -> None:
+    with (
+        LLMClient("embedded/demo") as client,
+        pytest.raises(ConfigurationError, match="'embedded/demo' is not a list") as caught,
+    ):
+        client.set_fallback_chain("embedded/demo")
+    assert caught.value.hint == "Write `['embedded/demo']`."
 
 
 def test_fallback_chain_can_be_set_later(closed_url: str) -> None:
@@ -817,7 +827,10 @@ def test_threads_stream_through_one_client(client: LLMClient) -> None:
 
     assert len(answers) == 96
     assert len(set(answers)) == 3
-    assert (stats.call_count, stats.request_count, stats.failed_count) == (96, 96, 0)
+    # A request that meets the closing of its connection is made again, and counted.
+    assert stats.call_count == 96
+    assert stats.request_count - stats.failed_count == 96
+    assert stats.failed_count < 32
 
 
 def test_threads_ask_through_one_client() -> None:

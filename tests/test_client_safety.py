@@ -144,7 +144,7 @@ def test_target_that_stands_twice_in_a_route_is_tried_once(tmp_path: Path) -> No
         'fallback = ["other", "ollama/m", "ollama/n", "ollama/n"]\n'
     )
     with LLMClient(config_path=file) as client:
-        assert [target.spec for target in client._calls.route] == ["ollama/m", "ollama/n"]
+        assert [link.target.spec for link in client._calls._links] == ["ollama/m", "ollama/n"]
 
 
 # --- passwords in an address -------------------------------------------------------------------

@@ -12,11 +12,14 @@ from llm_client import (
     AsyncLLMClient,
     AuthenticationError,
     ConfigurationError,
+    LLMAPIError,
     LLMClient,
     LLMConfig,
     LLMError,
+    LLMServiceError,
     Notice,
 )
+from llm_client.engine import exchange
 from llm_client.exceptions import ConnectionError
 from llm_client.model_lists import ModelList, ago
 from llm_client.types.events import Event
@@ -90,6 +93,28 @@ def test_old_list_is_taken_with_a_note_where_no_new_one_comes(
     assert notice.text.startswith("openai-compatible: ")
     assert "Its model list is from 3 hours ago." in notice.text
     assert any(word in notice.text for word in reason.split("|"))
+
+
+def test_list_that_is_not_there_is_no_missing_model() -> None:
+    body = b'{"error": {"message": "no such route"}}'
+    with fault_server(respond(404, JSON, body)) as server:
+        config = LLMConfig(base_url=f"{server.url}/v1", model="m")
+        with LLMClient(config) as client, pytest.raises(LLMAPIError, match="no such route") as e:
+            client.list_models()
+
+    assert type(e.value) is LLMAPIError
+    assert f"Nothing answers at {server.url}/v1/models" in str(e.value.hint)
+
+
+def test_list_that_is_too_long_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "_LIST_BODY_LIMIT", 100_000)
+    longest = listed(*(f"model-{number}" for number in range(50_000)))
+    with (
+        fault_server(longest) as server,
+        client_of(server) as client,
+        pytest.raises(LLMServiceError, match="something that is not JSON"),
+    ):
+        client.list_models()
 
 
 def test_old_list_is_asked_for_again_every_time_until_a_new_one_comes(stored: Path) -> None:

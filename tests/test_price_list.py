@@ -109,3 +109,10 @@ def test_cached_tokens_have_their_own_price() -> None:
     usage = Usage(1000, 100, 1100, cached_tokens=200, cache_write_tokens=300)
     usd = cost(at("ollama", "m"), "m", usage, own)
     assert usd == pytest.approx((500 * 2 + 100 * 4 + 200 * 1 + 300 * 3) / 1e6)
+
+
+def test_own_price_of_the_name_that_was_sent_comes_before_a_pattern() -> None:
+    own = {"openai/*": {"input": 9.0, "output": 9.0}, "openai/m": {"input": 1.0, "output": 1.0}}
+    # What is reserved beforehand is priced by the same name.
+    assert cost(at("openai", "m"), "m-2026-11-20", USAGE, own) == 0.002
+    assert cost(at("openai", "other"), "other-2026-11-20", USAGE, own) == 0.018

@@ -12,6 +12,7 @@ import llm_client
 from llm_client import exceptions
 
 NAMES = [
+    "Asking",
     "AsyncLLMClient",
     "AsyncStream",
     "AttemptRecord",

@@ -13,6 +13,7 @@ import pytest
 from llm_client import AsyncLLMClient, InvalidOutputError, LLMClient, LLMConfig, ValidationError
 from llm_client.engine.drivers import SyncDriver
 from llm_client.engine.pipeline import CallContext, run_call
+from llm_client.routes import Link
 from llm_client.types.messages import Message
 from llm_client.types.request import LLMRequest
 from llm_client.types.target import ProviderSpec, Quirks, Target
@@ -155,10 +156,9 @@ def test_schema_that_is_broken_sends_nothing(schema: Any) -> None:
 def test_preview_shows_the_way_in_which_the_target_is_asked() -> None:
     with LLMClient("vllm/m", schema=Row) as client:
         native = json.loads(client.preview("hi").body or b"")
-        client._calls.route = tuple(
-            replace(target, provider=replace(target.provider, quirks=Quirks(schema="prompt")))
-            for target in client._calls.route
-        )
+        target = client._calls.target
+        target = replace(target, provider=replace(target.provider, quirks=Quirks(schema="prompt")))
+        client._calls._links = (Link(target),)
         said = json.loads(client.preview("hi").body or b"")
 
     assert "response_format" in native

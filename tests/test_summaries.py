@@ -141,6 +141,20 @@ def test_conversation_that_is_too_long_to_be_summarised_whole_is_told_in_part(
     assert asked_texts(sent)[1].endswith("SHORT")
 
 
+def test_long_text_that_is_not_read_whole_for_a_summary_is_said(ask: Conversation) -> None:
+    events: list[Event] = []
+    with fault_server(chat()) as server:
+        long = [Message("user", "word " * 1500), Message("assistant", "ok"), *talk(9)[1:]]
+        ask([long], summarizing(server), observe=events.append)
+
+        told = asked_texts(server.requests[0])[1]
+    assert "characters left out …]" in told
+    (cut, done) = notices(events)
+    assert cut.startswith("For a summary: openai-compatible/m reads 4,000 tokens: ")
+    assert cut.endswith(" characters of long texts are cut.")
+    assert "are summarised" in done
+
+
 def test_last_question_is_cut_beside_a_summary_that_is_made_once(ask: Conversation) -> None:
     with fault_server(chat()) as server:
         prompt = [*talk(5)[:-1], Message("user", LONG)]

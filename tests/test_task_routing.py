@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from llm_client import (
+    Asking,
     ConfigurationError,
     ContextLengthError,
     Image,
@@ -161,6 +162,18 @@ def test_task_that_leads_nowhere_is_refused_before_anything_is_sent(
     assert world.asked == []
 
 
+@pytest.mark.parametrize("name", ["nope", ""])
+def test_routing_to_what_is_no_profile_says_where_it_stands(
+    ask: Ask, world: World, name: str
+) -> None:
+    world.serve("one")
+    made = world.write(f'[profiles.default]\nmodel = "one/m"\n[routing]\nvision = "{name}"\n')
+    with pytest.raises(ConfigurationError, match=rf"`\[routing\]` names '{name}'") as caught:
+        ask(PICTURE, {}, **made)
+    assert caught.value.hint == "Profiles in the configuration: default."
+    assert world.asked == []
+
+
 def test_unknown_task_is_refused_also_where_a_model_is_named(ask: Ask, world: World) -> None:
     world.serve("one")
     with pytest.raises(ConfigurationError, match="no task 'plan'"):
@@ -262,7 +275,7 @@ def test_longer_window_comes_before_trimming(ask: Ask, world: World) -> None:
     assert len(world.servers["four"].requests[0].body) > len(LONG)
 
 
-def test_preview_shows_who_would_be_asked_and_says_nothing(world: World) -> None:
+def test_preview_shows_who_would_be_asked_and_says_why(world: World) -> None:
     world.serve("one", "two", "three", "four", "spare")
     with LLMClient(**world.write(ROUTING, one="options = { num_ctx = 4096 }")) as client:
         shown = [
@@ -274,7 +287,17 @@ def test_preview_shows_who_would_be_asked_and_says_nothing(world: World) -> None
     urls = [world.servers[name].url for name in ("one", "two", "three", "four")]
     assert [request.url for request in shown] == [f"{url}/v1/chat/completions" for url in urls]
     assert json.loads(shown[1].body or b"")["temperature"] == 0.7
-    assert world.events == []
+    said = [(event.target, event.reason) for event in world.events if isinstance(event, Asking)]
+    own, planned, *others = said
+    assert own[0] == "one/m"
+    assert own[1].startswith("it is the profile 'plain' of ")
+    assert planned == ("two/m", "`[routing]` names it for the task 'planning'")
+    assert others == [("three/eyes", ""), ("four/m", "")], "a notice says it"
+    assert world.notices == [
+        "Asking three/eyes: the prompt has images.",
+        "Asking four/m: the prompt is too long for one/m.",
+    ]
+    assert world.asked == []
 
 
 def test_model_of_a_routed_server_is_asked_for_once(world: World) -> None:

@@ -38,6 +38,8 @@ ANSWER = json.dumps(
     }
 ).encode()
 
+UNPRICED = ANSWER.replace(b', "cost": 0.25', b"")
+
 Usage = Callable[..., UsageReport]
 
 
@@ -86,6 +88,25 @@ def test_call_with_a_retry_is_in_the_report(server: FaultServer, usage_of: Usage
     assert [row.key for row in usage_of(by="session").rows] == ["tonight"]
     assert usage_of(project="other").total.calls == 0
     assert usage_of(outcome="error").total.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "is_local"), [("work", True), ("litellm", False)]
+)
+def test_what_is_local_depends_on_the_address_and_not_on_the_name(
+    clean_environment: Path, provider: str, is_local: bool
+) -> None:
+    with fault_server(respond(200, JSON, UNPRICED)) as server:
+        settings = clean_environment / "config.toml"
+        settings.write_text(
+            f'[providers.{provider}]\nbase_url = "{server.url}"\ndialect = "openai-chat"\n'
+        )
+        with LLMClient(f"{provider}/m", config_path=settings) as client:
+            client.generate("hi")
+            total = client.get_usage().total
+
+    # A gateway on this machine sells on what is elsewhere.
+    assert (total.local, total.unpriced, total.cost) == (is_local, not is_local, None)
 
 
 @both

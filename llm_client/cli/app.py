@@ -73,7 +73,8 @@ def run() -> int:
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
     try:
-        status = application(sys.argv[1:])(standalone_mode=False)
+        app = application(sys.argv[1:])
+        status = app(standalone_mode=False)
     except SystemExit as leaving:
         return _status_of(leaving)
     except typer.Abort:
@@ -81,7 +82,7 @@ def run() -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        return _misunderstood(cast(_CommandLineError, error))
+        return _misunderstood(cast(_CommandLineError, error), app)
     return status if isinstance(status, int) else ExitStatus.ANSWERED
 
 
@@ -91,10 +92,10 @@ def _status_of(leaving: SystemExit) -> int:
     return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
 
 
-def _misunderstood(error: _CommandLineError) -> int:
+def _misunderstood(error: _CommandLineError, app: typer.Typer) -> int:
     """Tell what is wrong with the command line; without any command, what there is."""
     message = error.format_message()
-    command = getattr(error.ctx, "command_path", "llm-client")
+    command = getattr(error.ctx, "command_path", None) or _command_path(app, sys.argv[1:])
     if not message or message.startswith("Usage:"):
         error.show()
         return error.exit_code
@@ -105,3 +106,14 @@ def _misunderstood(error: _CommandLineError) -> int:
     debug, json = "--debug" in sys.argv, "--json" in sys.argv
     report(UsageError(message, hint=hint), Environment.current(), json=json, debug=debug)
     return error.exit_code
+
+
+def _command_path(app: typer.Typer, arguments: Sequence[str]) -> str:
+    """Return the command that arguments name: of a flag that lacks its value Typer does not tell."""
+    command, path = typer.main.get_command(app), ["llm-client"]
+    for word in arguments:
+        below = getattr(command, "commands", {})
+        if word in below:
+            command = below[word]
+            path.append(word)
+    return " ".join(path)

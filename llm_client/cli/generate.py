@@ -144,8 +144,6 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
         ) as client:
             if command.fallback:
                 client.set_fallback_chain(command.fallback)
-            if client.reason:
-                progress.explain(f"Using {client.target.spec}: {client.reason}.")
             if command.dry_run:
                 _print_request(client, asked, command, environment, progress)
                 return ExitStatus.ANSWERED

@@ -8,15 +8,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from .environment import Environment
 from .exit_status import ExitStatus, Interrupted, OutputError, error_object, exit_status
+from .options import checked_color
 from .output import write_json
 from .progress import Progress
 from .report import report, understood
 from .signals import Terminated, termination_raises
 
-__all__ = ["guarded"]
+__all__ = ["guarded", "run_guarded"]
+
+
+def run_guarded(
+    work: Callable[[dict[str, Any], Environment, Progress], int], flags: dict[str, Any]
+) -> int:
+    """Do the work of a command in this process's environment; return its exit status.
+
+    Args:
+        work: is given the flags; returns the exit status.
+        flags: of the command line, by the names of the parameters.
+    """
+    environment = Environment.current()
+    progress = Progress(environment, quiet=False, verbose=flags.get("verbose", False))
+
+    def colored() -> int:
+        environment.color = checked_color(flags.get("color", "auto"))
+        return work(flags, environment, progress)
+
+    return guarded(
+        colored,
+        environment,
+        progress,
+        json=flags.get("json", False),
+        debug=flags["debug"],
+    )
 
 
 def guarded(

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from ..configured import Configured
 from ..exceptions import ConfigurationError
 from ..model_lists import ModelList
+from ..policy.address import is_local
 from ..policy.model_kinds import answers_in_text, is_retired
-from ..policy.route import is_loopback, key_variables, profile_config, split_model
+from ..policy.route import key_variables, profile_config, split_model
 from ..price_list import KnownPrices, known_prices, with_windows
 from ..providers.catalog import CATALOG, LOCAL_SERVERS
 from ..providers.prices import Rate
@@ -94,7 +95,12 @@ def is_wanted(model: ModelInfo, today: str) -> bool:
 
 
 def listed_rows(
-    listing: Listing, settings: Settings, marks: Marks, default: tuple[str, str] | None
+    listing: Listing,
+    settings: Settings,
+    marks: Marks,
+    default: tuple[str, str] | None,
+    *,
+    is_whole: bool = True,
 ) -> list[ModelRow]:
     """Return the models of a list, sorted by name.
 
@@ -103,12 +109,12 @@ def listed_rows(
         settings: have prices of their own.
         marks: of the configuration.
         default: provider and model that a bare call asks.
+        is_whole: whether the list has all models, so that one is its first.
     """
     target, name = listing.target, listing.target.provider.name
     models = listing.found.models
     # What names no model takes the provider's own default, and where there is none its first.
-    own = target.model or (models[0].id if models else "")
-    is_local = is_loopback(target.base_url) and not target.provider.price_id
+    own = target.model or (models[0].id if models and is_whole else "")
     rows = []
     for model in sorted(with_windows(target, models), key=_order):
         is_provider_default = is_named(model.id, own)
@@ -116,7 +122,7 @@ def listed_rows(
             ModelRow(
                 model=model,
                 spec=f"{name}/{model.id}" if listing.is_by_name else model.id,
-                is_local=is_local,
+                is_local=is_local(target),
                 prices=known_prices(target, model.id, settings.pricing),
                 is_default=default is not None
                 and default[0] == name

@@ -25,14 +25,13 @@ from ..types.models import ModelInfo
 from ..types.target import Target, variable_part
 from .environment import Environment
 from .exit_status import SCHEMA_VERSION, ExitStatus
-from .guard import guarded
 from .model_facts import Listing, Marks, ModelRow, is_named, listed_rows, model_object
-from .models import DEFAULT_SECONDS, ask, terminal_width, write_lines
+from .models import DEFAULT_SECONDS, ask, write_lines
 from .output import write_json
 from .progress import Progress
 from .render.models_table import one_line, usd
 
-__all__ = ["ShowCommand", "run_show"]
+__all__ = ["ShowCommand", "show_model"]
 
 _PRICES = {
     "input": "price of the prompt",
@@ -55,7 +54,6 @@ class ShowCommand:
     refresh: bool = False
     seconds: float = DEFAULT_SECONDS
     config_path: Path | None = None
-    debug: bool = False
 
 
 class _Fact(NamedTuple):
@@ -64,19 +62,12 @@ class _Fact(NamedTuple):
     source: str = ""
 
 
-def run_show(command: ShowCommand, environment: Environment) -> int:
-    """Run the command; return its exit status."""
-    progress = Progress(environment, quiet=False, verbose=False)
-    return guarded(
-        lambda: _show(command, environment, progress),
-        environment,
-        progress,
-        json=command.json,
-        debug=command.debug,
-    )
+def show_model(command: ShowCommand, environment: Environment, progress: Progress) -> int:
+    """Run the command; return its exit status.
 
-
-def _show(command: ShowCommand, environment: Environment, progress: Progress) -> int:
+    Raises:
+        LLMError: nothing is known of the model.
+    """
     settings = load_settings(command.config_path, environment.environ)
     config = LLMConfig(model=command.spec, base_url=command.base_url)
     if command.base_url is None and command.spec in settings.profiles:
@@ -86,14 +77,21 @@ def _show(command: ShowCommand, environment: Environment, progress: Progress) ->
     try:
         target = routes.resolve(config)
         progress.wait_for(target.provider.name)
-        listing = _ask(command, config, routes, settings, environment)
+        listing = ask(
+            Configured(target.provider.name, (routes.resolve(_whom(config, target, settings)),)),
+            open_model_cache(settings, environment.environ),
+            command.seconds,
+            refresh=command.refresh,
+            is_by_name=command.base_url is None,
+        )
         row = _find(listing, target, settings, marks)
     except ModelNotFoundError:
         raise
     except LLMError as error:
         # The name alone tells what the price list knows: the key is never used.
         target = routes.resolve(replace(config, api_key="none"))
-        listing, row = _unasked(error, target, settings, marks)
+        whose = routes.resolve(replace(_whom(config, target, settings), api_key="none"))
+        listing, row = _unasked(error, whose, target.model, settings, marks)
     progress.arrived()
     if listing.found.failure is not None:
         progress.warn(
@@ -110,24 +108,11 @@ def _show(command: ShowCommand, environment: Environment, progress: Progress) ->
     return ExitStatus.ANSWERED
 
 
-def _ask(
-    command: ShowCommand,
-    config: LLMConfig,
-    routes: Routes,
-    settings: Settings,
-    environment: Environment,
-) -> Listing:
-    """Return the list of the provider, the one that `models` shows too."""
-    whom = config if config.base_url else provider_of(config.model or "", settings)
-    whom = replace(whom, model=None) if config.base_url else whom
-    whose = routes.resolve(whom)
-    return ask(
-        Configured(whose.provider.name, (whose,)),
-        open_model_cache(settings, environment.environ),
-        command.seconds,
-        refresh=command.refresh,
-        is_by_name=config.base_url is None,
-    )
+def _whom(config: LLMConfig, target: Target, settings: Settings) -> LLMConfig:
+    """Return whom to ask for the list that has a model: the one that `models` shows too."""
+    if config.base_url is None:
+        return provider_of(config.model or "", settings)
+    return LLMConfig(provider=target.provider.name, base_url=config.base_url)
 
 
 def _find(listing: Listing, target: Target, settings: Settings, marks: Marks) -> ModelRow:
@@ -144,27 +129,28 @@ def _find(listing: Listing, target: Target, settings: Settings, marks: Marks) ->
     names = [model.id for model in listing.found.models]
     near = get_close_matches(target.model, names, n=3, cutoff=0.4)
     provider = target.provider.name
+    whose = f"-p {provider}" if listing.is_by_name else f"-u {target.base_url}"
     raise ModelNotFoundError(
         f"{provider} lists no model {target.model!r}.",
         hint=f"Did you mean {' or '.join(map(repr, near))}?"
         if near
-        else f"`llm-client models -p {provider} --all` lists what it has.",
+        else f"`llm-client models {whose} --all` lists what it has.",
         provider=provider,
         model=target.model,
     )
 
 
 def _unasked(
-    error: LLMError, target: Target, settings: Settings, marks: Marks
+    error: LLMError, whose: Target, name: str, settings: Settings, marks: Marks
 ) -> tuple[Listing, ModelRow]:
     """Return what is known of a model whose provider does not tell.
 
     Raises:
         LLMError: nothing is.
     """
-    model = ModelInfo(target.model, target.provider.name)
-    listing = Listing(Configured(model.provider), target, ModelList([model], None, error))
-    (row,) = listed_rows(listing, settings, marks, marks.default)
+    model = ModelInfo(name, whose.provider.name)
+    listing = Listing(Configured(model.provider), whose, ModelList([model], None, error))
+    (row,) = listed_rows(listing, settings, marks, marks.default, is_whole=False)
     if row.prices is None and row.model.context_length is None:
         raise error
     return listing._replace(found=ModelList([], None, error)), row
@@ -285,7 +271,7 @@ def _lines(facts: list[_Fact], environment: Environment) -> list[str]:
 
     dim, plain = ("\x1b[2m", "\x1b[0m") if environment.colored(True) else ("", "")
     width = max(len(fact.label) for fact in facts)
-    room = max(terminal_width(environment) - width - 2, 10)
+    room = max(environment.columns - width - 2, 10)
     lines = []
     for label, value, source in facts:
         text = f"{value}  ({source})" if source else value

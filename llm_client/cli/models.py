@@ -6,7 +6,6 @@ a model is made in `model_facts` and drawn under `render`.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +33,6 @@ from ..storage.model_cache import ModelCache, open_model_cache
 from ..types.config import LLMConfig, Settings
 from .environment import Environment
 from .exit_status import SCHEMA_VERSION, ExitStatus, exit_status
-from .guard import guarded
 from .masking import known_secrets
 from .model_facts import (
     Listing,
@@ -50,7 +48,7 @@ from .progress import Progress
 from .render.plain import emit
 from .report import report, report_line, safe_error_object, understood
 
-__all__ = ["DEFAULT_SECONDS", "ModelsCommand", "ask", "run_models", "terminal_width", "write_lines"]
+__all__ = ["DEFAULT_SECONDS", "ModelsCommand", "ask", "show_models", "write_lines"]
 
 DEFAULT_SECONDS = 10.0
 """For a list: nobody generates anything for it."""
@@ -96,16 +94,13 @@ class ModelsCommand:
         return any(said is not None for said in (self.provider, self.base_url, self.profile))
 
 
-def run_models(command: ModelsCommand, environment: Environment) -> int:
-    """Run the command; return its exit status."""
-    progress = Progress(environment, quiet=False, verbose=command.verbose)
-    return guarded(
-        lambda: _Run(command, environment, progress).run(),
-        environment,
-        progress,
-        json=command.json,
-        debug=command.debug,
-    )
+def show_models(command: ModelsCommand, environment: Environment, progress: Progress) -> int:
+    """Run the command; return its exit status.
+
+    Raises:
+        LLMError: the provider that is asked does not answer.
+    """
+    return _Run(command, environment, progress).run()
 
 
 class _Run:
@@ -188,7 +183,7 @@ class _Run:
         environment = self._environment
         if environment.stdout_is_terminal:
             color = environment.colored(True)
-            lines = model_table(rows, terminal_width(environment), color=color)
+            lines = model_table(rows, environment.columns, color=color)
         else:
             lines = model_lines(rows)
         write_lines(lines, environment)
@@ -229,6 +224,8 @@ class _Run:
             return exit_status(failure)
         if not self._rows and self._command.query:
             self._progress.say(f"No model matches {self._command.query!r}.")
+        elif not self._rows and not self._hidden:
+            self._progress.say("The list is empty.")
         if self._hidden and (self._environment.stdout_is_terminal or not self._rows):
             self._progress.say(f"{self._hidden} not shown: not for text, or retired. See `--all`.")
         return ExitStatus.ANSWERED
@@ -309,14 +306,6 @@ def ask(
         return Listing(entry, target, found, is_by_name)
     finally:
         driver.close()
-
-
-def terminal_width(environment: Environment) -> int:
-    """Return the width of the terminal that stdout is, in cells."""
-    try:
-        return os.get_terminal_size(environment.stdout.fileno()).columns or 80
-    except (OSError, ValueError):
-        return 80
 
 
 def write_lines(lines: Sequence[str], environment: Environment) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from .exit_status import UsageError
+
+if TYPE_CHECKING:
+    from .environment import Environment
+    from .progress import Progress
 
 __all__ = [
     "Attach",
@@ -51,10 +55,13 @@ __all__ = [
     "Words",
     "checked_color",
     "checked_cost",
+    "checked_fallback",
     "checked_seconds",
     "model_names",
     "parse_options",
     "parse_schema",
+    "refuse_misplaced",
+    "run",
 ]
 
 _TASKS = ("planning", "vision", "long_context")
@@ -248,6 +255,35 @@ def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
 
+def run(
+    work: Callable[[dict[str, Any], Environment, Progress], int], flags: dict[str, Any]
+) -> NoReturn:
+    """Run a command with its flags, by the names of its parameters, and leave."""
+    # Here, so that `--help` and completion do without it.
+    from .guard import run_guarded
+
+    raise typer.Exit(run_guarded(work, flags))
+
+
+def refuse_misplaced(context: typer.Context, flags: dict[str, Any]) -> None:
+    """Leave, if flags stand in front of a subcommand, where they would not count."""
+    names = {option.name: option.opts[0] for option in context.command.params}
+    given = [
+        names[name]
+        for name, value in flags.items()
+        if value not in (None, False, "auto", context) and name in names
+    ]
+
+    def refuse(*_: object) -> int:
+        raise UsageError(
+            f"{', '.join(given)} in front of {context.invoked_subcommand!r} would not count.",
+            hint=f"Put it behind: `{context.command_path} {context.invoked_subcommand} …`.",
+        )
+
+    if given:
+        run(refuse, flags)
+
+
 def checked_color(color: str) -> str:
     """Return a value of `--color`.
 
@@ -281,6 +317,20 @@ def checked_cost(usd: float | None) -> float | None:
     if usd is not None and not 0 <= usd <= _MOST_USD:
         raise UsageError(f"--max-cost {usd:g} is no amount in USD, such as 0.05.")
     return usd
+
+
+def checked_fallback(names: list[str] | None) -> list[str]:
+    """Return the names of a chain.
+
+    Raises:
+        UsageError: one is empty, as `$NEXT` is that was never set.
+    """
+    for name in names or ():
+        if not name.strip():
+            raise UsageError(
+                f"--fallback {name!r} is empty.", hint="Name a profile or PROVIDER/MODEL."
+            )
+    return names or []
 
 
 def parse_options(pairs: list[str] | None) -> dict[str, Any]:

@@ -8,7 +8,15 @@ import time
 from math import ceil
 
 from ..exceptions import LLMError
-from ..types.events import AttemptRecord, Event, FallingBack, Notice, Retrying, Waiting
+from ..types.events import (
+    Asking,
+    AttemptRecord,
+    Event,
+    FallingBack,
+    Notice,
+    Retrying,
+    Waiting,
+)
 from ..types.response import LLMResponse
 from .environment import Environment
 from .masking import masked_address
@@ -45,6 +53,10 @@ class Spinner:
         self._stopped.set()
         with self._lock:
             self._clear()
+
+    def rename(self, text: str) -> None:
+        """Show another text from now on."""
+        self._text = text
 
     def say(self, text: str) -> None:
         """Print a line above."""
@@ -105,7 +117,7 @@ class Progress:
         """Show that an answer is being waited for, where somebody can see it."""
         shown = self._environment.stderr_is_terminal and not self._environment.is_dumb
         if shown and not self._quiet:
-            self._spinner = Spinner(self._environment, f"waiting for {neutralise(what)}")
+            self._spinner = Spinner(self._environment, _waiting(what))
 
     def arrived(self) -> None:
         """Take the spinner away. Idempotent."""
@@ -141,15 +153,21 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Take an event of the engine."""
         match event:
+            case Asking():
+                self._wait_for_another(event.target)
+                if event.reason:
+                    self.explain(f"Using {event.target}: {event.reason}.")
             case Retrying():
                 self.say(
                     f"{event.target}: {_reason(event.error)} Trying again in {event.delay:.1f} s "
                     f"({event.retry} of {event.max_retries})."
                 )
             case FallingBack():
+                self._wait_for_another(event.next)
                 self.say(f"{event.failed}: {_reason(event.error)} Going on with {event.next}.")
             case Waiting() if event.seconds > _UNSAID_WAIT_SECONDS:
-                self.say(f"{event.target}: waiting {ceil(event.seconds)} s for the rate limit.")
+                why = "configured rate limit" if event.limited else "rate limit, as the provider asked"
+                self.say(f"{event.target}: waiting {ceil(event.seconds)} s for the {why}.")
             case Notice():
                 self.say(event.text)
             case AttemptRecord(outcome="ok" | "cached"):
@@ -160,6 +178,10 @@ class Progress:
                     f"{event.latency_ms / 1000:.2f} s"
                 )
 
+    def _wait_for_another(self, what: str) -> None:
+        if self._spinner is not None:
+            self._spinner.rename(_waiting(what))
+
     def _print(self, text: str) -> None:
         text = neutralise(masked_address(text))
         if self._held is not None:
@@ -168,6 +190,10 @@ class Progress:
             self._spinner.say(text)
         else:
             self._environment.note(text)
+
+
+def _waiting(what: str) -> str:
+    return f"waiting for {neutralise(what)}"
 
 
 def _reason(error: LLMError) -> str:

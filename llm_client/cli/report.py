@@ -37,9 +37,8 @@ def report(error: LLMError, environment: Environment, *, json: bool, debug: bool
 
         environment.note(neutralise(masked(traceback.format_exc().rstrip(), secrets)))
     environment.note(f"{_label(environment)} {_shown(error.message, secrets)}")
-    error.hint = error.hint or _next_step(error)
-    if error.hint:
-        environment.note("  " + _shown(error.hint, secrets).replace("\n", "\n  "))
+    if hint := error.hint or _next_step(error):
+        environment.note("  " + _shown(hint, secrets).replace("\n", "\n  "))
     if json:
         write_json(environment.stdout.buffer, safe_error_object(error, secrets))
 
@@ -47,6 +46,7 @@ def report(error: LLMError, environment: Environment, *, json: bool, debug: bool
 def safe_error_object(error: LLMError, secrets: Iterable[Secret]) -> dict[str, Any]:
     """Return the JSON object that stands for an error, without keys."""
     shown = error_object(error)
+    shown["error"]["hint"] = error.hint or _next_step(error)
     shown["error"] |= {
         name: masked(text, secrets)
         for name in ("message", "hint")

@@ -74,7 +74,7 @@ def _write_text(
     is_nothing = not report.total.calls
     if is_nothing:
         environment.note(_nothing(store, command, environment))
-    if not environment.stdout_is_terminal or (environment.is_dumb and not is_nothing):
+    if not environment.stdout_is_terminal:
         from .render.usage_text import aligned
 
         emit(environment.stdout, "\n".join((*aligned(report), "")))

@@ -54,9 +54,9 @@ def prune_usage(older_than: str, environment: Environment, *, sure: bool) -> int
     span = f"{'up to' if isinstance(query.until, str) else 'before'} {until}"
     count = store.count(query)
     if not count:
-        emit(environment.stdout, f"No attempts from {span}: nothing to delete.\n")
+        emit(environment.stdout, f"No attempts {span}: nothing to delete.\n")
         return ExitStatus.ANSWERED
-    if not sure and not _confirmed(f"Delete {_attempts(count)} from {span}?", environment):
+    if not sure and not _confirmed(f"Delete {_attempts(count)} {span}?", environment):
         environment.note("Nothing was deleted.")
         return ExitStatus.FAILED
     emit(environment.stdout, f"{_attempts(store.delete(query))} deleted.\n")

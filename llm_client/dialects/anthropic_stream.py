@@ -125,7 +125,7 @@ class AnthropicDecoder(EventDecoder):
         """Take figures: each is the sum so far, and one that is missing has not changed."""
         if usage:
             self._counts.update((name, count) for name, count in usage.items() if count is not None)
-            self._usage = _usage(self._counts)
+            self.usage = _usage(self._counts)
 
     def _open(self, start: dict[str, Any], chunks: list[StreamChunk]) -> _Block:
         block = _Block(start)

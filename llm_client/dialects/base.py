@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from ..exceptions import LLMError
 from ..types.http import Head, HttpRequest
 from ..types.request import LLMRequest
-from ..types.response import StreamChunk
+from ..types.response import StreamChunk, Usage
 from ..types.target import Target
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class StreamDecoder(Protocol):
 
     done: bool
     """Whether the answer is known to be over; what the server still sends does not matter."""
+    usage: Usage | None
+    """What was reported so far, for the books of an answer that is cut."""
 
     def feed(self, data: bytes) -> list[StreamChunk]:
         """Take the next bytes; return what they complete. An error is a chunk with `.error`."""

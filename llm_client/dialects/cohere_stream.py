@@ -163,7 +163,7 @@ class CohereDecoder(EventDecoder):
         self, ending: Mapping[str, Any], chunks: list[StreamChunk], raw: object = None
     ) -> None:
         """Take finish reason and usage, and end the answer."""
-        self._usage = _usage(ending.get("usage") or {})
+        self.usage = _usage(ending.get("usage") or {})
         reason = ending.get("finish_reason")
         if reason in _FAILURES:
             said = ending.get("error") or _FAILURES[reason]

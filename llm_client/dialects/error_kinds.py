@@ -214,7 +214,7 @@ _BY_TEXT: tuple[tuple[str, type[LLMAPIError]], ...] = (
     (
         r"maximum context length|context_length_exceeded|prompt is too long|input is too long"
         r"|exceeds the context length|input length exceeds|exceeds the available context size"
-        r"|context.?window.?exceeded"
+        r"|context.?window.?exceeded|exceed context limit"  # Anthropic, with the answer's tokens
         # Cohere; Gemini; text-generation-inference and Together; xAI; DashScope; Moonshot; Voyage.
         r"|too many tokens: .{0,40}(in the prompt|size limit)"
         r"|input token count.{0,40}exceeds the maximum"
@@ -269,7 +269,7 @@ def error_kind(
         words: the provider's codes and types, the most telling first.
         message: its text.
         status: of HTTP, or the one that stands in the body; 200 for one inside a stream.
-        target: who was asked.
+        target: who was asked; without a model, for the list of its models.
         in_band: whether the body is an error such as a provider of LLMs sends.
     """
     numbers = _BY_NUMBER.get(target.provider.name, {})
@@ -287,7 +287,8 @@ def error_kind(
         return ValidationError
     if status == 404 and re.match(_NO_SUCH_INPUT, message, re.IGNORECASE):
         return ValidationError
-    if status == 404 and in_band and target.provider.quirks.not_found_is_model:
+    is_of_model = target.model and target.provider.quirks.not_found_is_model
+    if status == 404 and in_band and is_of_model:
         return ModelNotFoundError
     if status >= 500 or status in {200, 408}:
         return LLMServiceError

@@ -64,8 +64,8 @@ class EventDecoder(ABC):
         "_saw_event",
         "_sse",
         "_target",
-        "_usage",
         "done",
+        "usage",
     )
 
     lacking: ClassVar[str] = "JSON that is no answer"
@@ -79,7 +79,8 @@ class EventDecoder(ABC):
         self._reasoning = SurrogateJoiner()
         self._model = ""
         self._response_id: str | None = None
-        self._usage: Usage | None = None
+        self.usage: Usage | None = None
+        """What was reported so far."""
         self._finish_reason: str | None = None
         self._saw_event = False
         self.done = False
@@ -131,7 +132,7 @@ class EventDecoder(ABC):
             self._take_whole(payload, chunks)
         except UNREADABLE:
             chunks.clear()
-            self._usage = None
+            self.usage = None
         if not self.done:
             self._fail(not_an_answer(self.lacking, self._target, body), chunks)
         return chunks
@@ -175,7 +176,7 @@ class EventDecoder(ABC):
         chunks.append(
             StreamChunk(
                 is_done=True,
-                usage=self._usage,
+                usage=self.usage,
                 finish_reason=self._finish_reason,
                 provider=self._provider,
                 model=self._model,
@@ -197,11 +198,11 @@ class EventDecoder(ABC):
         """End the answer: it will not become whole."""
         self.done = True
         model = self._model or self._target.model
-        if self._usage is not None or self._response_id is not None:
+        if self.usage is not None or self._response_id is not None:
             # What the provider bills, and how its support finds an answer that failed.
             chunks.append(
                 StreamChunk(
-                    usage=self._usage,
+                    usage=self.usage,
                     finish_reason=self._finish_reason,
                     provider=self._provider,
                     model=model,

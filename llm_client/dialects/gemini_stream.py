@@ -86,7 +86,7 @@ class GeminiDecoder(EventDecoder):
             self._model = str(payload.get("modelVersion") or "")
         if usage := payload.get("usageMetadata"):
             # Cumulative. All zeros: LiteLLM did not count.
-            self._usage = _usage(usage)
+            self.usage = _usage(usage)
         for candidate in payload.get("candidates") or ():
             if not candidate.get("index") and not self.done:
                 self._take_candidate(candidate, chunks)

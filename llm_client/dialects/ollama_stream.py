@@ -34,6 +34,7 @@ class OllamaDecoder:
         "_think",
         "_thinking",
         "done",
+        "usage",
     )
 
     def __init__(self, target: Target, *, keep_raw: bool = False) -> None:
@@ -50,6 +51,8 @@ class OllamaDecoder:
 
             self._think = ThinkSplitter()
         self.done = False
+        self.usage: Usage | None = None
+        """Never known before the end."""
 
     def feed(self, data: bytes) -> list[StreamChunk]:
         """Take the next bytes; return the chunks that they complete."""

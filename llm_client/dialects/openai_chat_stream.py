@@ -81,7 +81,7 @@ class OpenAIChatDecoder(EventDecoder):
             try:
                 self._take_details(payload)
             except UNREADABLE:
-                self._usage = None
+                self.usage = None
         return error
 
     def _take_details(self, payload: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ class OpenAIChatDecoder(EventDecoder):
         if usage is None and "x_groq" in payload:
             usage = (payload["x_groq"] or {}).get("usage")
         if usage:
-            self._usage = read_usage(usage)
+            self.usage = read_usage(usage)
 
     def _take_choice(
         self, choice: dict[str, Any], delta: dict[str, Any] | None, chunks: list[StreamChunk]

@@ -88,9 +88,9 @@ class OpenAICompletionsDecoder(OpenAIChatDecoder):
 
     def _take_details(self, payload: dict[str, Any]) -> None:
         super()._take_details(payload)
-        if self._usage is not None and not self._usage.total_tokens:
+        if self.usage is not None and not self.usage.total_tokens:
             # LiteLLM streams a usage of zeros with every piece of text (seen 2026-11).
-            self._usage = None
+            self.usage = None
 
 
 def _refuse(request: LLMRequest) -> None:

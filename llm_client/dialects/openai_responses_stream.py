@@ -205,7 +205,7 @@ class OpenAIResponsesDecoder(EventDecoder):
             self._response_id = str(id)
         self._model = self._model or str(response.get("model") or "")
         if usage := response.get("usage"):
-            self._usage = _usage(usage)
+            self.usage = _usage(usage)
 
     def _take_end(self, response: dict[str, Any]) -> None:
         """Read why the answer is over. Servers that say no status have only whole answers."""

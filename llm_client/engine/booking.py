@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from ..exceptions import LLMError, RateLimitError
+from ..exceptions import LLMAPIError, LLMError, RateLimitError, TimeoutError
+from ..policy.address import is_local
 from ..policy.retry import pause_seconds
 from ..types.events import AttemptRecord, Event, Notice, Observer, Outcome, Waiting
 from ..types.http import Head
@@ -19,9 +22,9 @@ from ..types.response import Fold, Usage
 from ..types.target import Target
 from ..wire.headers import may_be_used_up
 from .context import Asked, CallContext, Progress
-from .effects import Abandoned, Steps, call, sleep
+from .effects import Abandoned, Call, Steps, call, sleep
 
-__all__ = ["booked", "consult", "pause_said", "priced", "settle", "tell"]
+__all__ = ["booked", "consult", "pause_said", "priced", "says_something", "settle", "tell"]
 
 T = TypeVar("T")
 
@@ -31,13 +34,20 @@ _NEWS_SECONDS = 0.1
 """By how much longer a wait must be than was said to be said again."""
 
 
-def consult(what: str, function: Callable[[], T], context: CallContext) -> Steps[T | None]:
+def consult(
+    what: str,
+    function: Callable[[], T],
+    context: CallContext,
+    hasty: Callable[[], T] | None = None,
+) -> Steps[T | None]:
     """Call a store whose failure costs what it keeps, never the answer."""
     try:
-        return (yield from call(function))
+        return (yield from call(function, hasty))
+    except LLMError as error:  # it says what failed
+        tell(context, Notice(f"{error} {error.hint}" if error.hint else str(error)))
     except Exception as error:
-        tell(context, Notice(f"The {what} failed: {error}"))
-        return None
+        tell(context, Notice(f"The {what} failed: {str(error) or type(error).__name__}"))
+    return None
 
 
 def tell(context: CallContext, event: Event) -> None:
@@ -70,17 +80,38 @@ def booked(
             _complete(error, target, fold)
         raise
     finally:
-        if isinstance(failure, GeneratorExit):
-            pass  # no driver is left to perform an effect
-        elif progress.sent:
-            _estimate(request, progress, failure)
+        is_garbage = isinstance(failure, GeneratorExit)
+        if progress.sent:
+            failure = Abandoned() if is_garbage else failure
+            _estimate(request, target, progress, failure)
             record = _record(target, context, progress, began, wall, failure)
-            pause = pause_seconds(failure, progress.pause)
-            failure = None  # its traceback knows this frame: a cycle
-            yield from settle(record, target, pause, context)
+            books = settle(record, target, pause_seconds(failure, progress.pause), context)
         else:
-            failure = None
-            yield from _release(progress.attempts + 1, context)
+            books = _release(progress.attempts + 1, context)
+        failure = None  # its traceback knows this frame: a cycle
+        if is_garbage:
+            _at_once(books)
+        else:
+            yield from books
+
+
+def _at_once(steps: Steps[None]) -> None:
+    """Consult stores right here: the call is garbage, and no driver is left to perform effects.
+
+    That is a stream which nobody closed, in a cycle such as an exception and the frame that keeps
+    it: the garbage collector may come to the engine before it comes to the driver.
+    """
+    value: Any = None
+    failure: BaseException | None = None
+    with suppress(StopIteration):
+        while True:
+            effect = steps.send(value) if failure is None else steps.throw(failure)
+            assert isinstance(effect, Call)
+            value = failure = None
+            try:
+                value = effect.function()
+            except BaseException as error:
+                failure = error
 
 
 def _complete(error: LLMError, target: Target, fold: Fold) -> None:
@@ -91,16 +122,48 @@ def _complete(error: LLMError, target: Target, fold: Fold) -> None:
         error.partial = fold.text
 
 
-def _estimate(request: Asked, progress: Progress, failure: BaseException | None) -> None:
-    """Estimate what an attempt used that was billed without a report: it was cut, or is not told."""
-    fold = progress.fold
-    stopped = failure is not None and not isinstance(failure, LLMError)
-    if fold.usage is None and (
-        failure is None or fold.has_output or (stopped and progress.answered)
-    ):
-        from ..policy.estimate import usage_of
+def says_something(usage: Usage | None) -> bool:
+    """Return whether a provider reports anything; some send zeros or nulls beside a real answer."""
+    return usage is not None and bool(
+        usage.prompt_tokens or usage.completion_tokens or usage.estimated_cost
+    )
 
-        fold.usage = usage_of(request, fold.text, fold.reasoning, fold.tool_calls)
+
+def _estimate(
+    request: Asked, target: Target, progress: Progress, failure: BaseException | None
+) -> None:
+    """Estimate what an attempt used that may be billed without a report: it was cut, or is untold.
+
+    An error that the provider tells is not billed, nor is a request that did not reach it. Where we
+    gave up waiting for an answer that comes whole, it may well have been made: all that it could
+    have is counted, as for a process that was killed.
+    """
+    fold = progress.fold
+    if failure is not None and not (fold.has_output or _may_go_on(progress, failure)):
+        return
+    if failure is None and says_something(fold.usage):
+        return
+    from ..policy.estimate import most_completion_tokens, usage_of
+
+    guess = usage_of(request, fold.text, fold.reasoning, fold.tool_calls)
+    if not fold.has_output and not progress.answered and not getattr(request, "stream", False):
+        guess = replace(guess, completion_tokens=most_completion_tokens(request, target))
+    reported = fold.usage
+    if reported is not None and says_something(reported):
+        # Of a stream that was cut: Anthropic begins with the prompt's tokens and one of the answer.
+        if reported.completion_tokens * 2 >= guess.completion_tokens:
+            return
+        guess = replace(reported, completion_tokens=guess.completion_tokens, estimated=True)
+    fold.usage = replace(guess, total_tokens=guess.prompt_tokens + guess.completion_tokens)
+
+
+def _may_go_on(progress: Progress, failure: BaseException) -> bool:
+    """Return whether the provider may go on with an attempt that we gave up, and bill it."""
+    if isinstance(failure, LLMAPIError):
+        return False
+    if progress.answered or not isinstance(failure, LLMError):
+        return True
+    return isinstance(failure, TimeoutError) and failure.accepted
 
 
 def _record(
@@ -127,6 +190,7 @@ def _record(
         fallback=progress.position,
         attempt=progress.attempts,
         labels=context.labels,
+        local=is_local(target),
     )
 
 
@@ -155,10 +219,11 @@ def _reserve(
     if reserve is None:
         return
     number = progress.attempts + 1
+    hasty = _hasty(context, "reserve", request, target, number)
     said_until = context.clock()
     try:
         while True:
-            granted = yield from call(lambda: reserve(request, target, number))
+            granted = yield from call(lambda: reserve(request, target, number), hasty)
             for notice in granted.notices:
                 tell(context, Notice(notice))
             if granted.wait <= 0:
@@ -175,10 +240,11 @@ def _reserve(
             until = context.clock() + granted.wait
             if until > said_until + _NEWS_SECONDS:
                 said_until = until
-                tell(context, Waiting(target.spec, granted.wait))
+                tell(context, Waiting(target.spec, granted.wait, granted.limited))
             # The place may come earlier: others use less than they reserved, or give up.
             yield from sleep(min(granted.wait, max(_LOOK_SECONDS, granted.wait / 4)))
     except GeneratorExit:
+        _at_once(_release(number, context))
         raise
     except BaseException:
         yield from _release(number, context)
@@ -212,14 +278,27 @@ def settle(
     tell(context, record)
     hook = context.hooks.settle
     if hook is not None:
-        yield from _insist("ledger", lambda: hook(record, target, pause), context)
+        hasty = _hasty(context, "settle", record, target, pause)
+        yield from _insist("ledger", lambda: hook(record, target, pause), context, hasty)
 
 
-def _insist(what: str, function: Callable[[], None], context: CallContext) -> Steps[None]:
+def _hasty(context: CallContext, name: str, *arguments: object) -> Callable[[], Any] | None:
+    """Return what consults a store without waiting for it, where it can be asked so."""
+    hasty = context.hooks.hasty
+    return None if hasty is None else partial(getattr(hasty, name), *arguments)
+
+
+def _insist(
+    what: str,
+    function: Callable[[], None],
+    context: CallContext,
+    hasty: Callable[[], None] | None = None,
+) -> Steps[None]:
     """Call a store that can be called twice; a Ctrl-C in its middle does not undo it."""
     try:
-        yield from consult(what, function, context)
+        yield from consult(what, function, context, hasty)
     except GeneratorExit:
+        _at_once(consult(what, function, context))
         raise
     except BaseException:
         yield from consult(what, function, context)

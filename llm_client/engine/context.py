@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..exceptions import LLMError
 from ..types.config import RetrySettings
 from ..types.events import AttemptRecord, Labels, Observer
 from ..types.request import LLMRequest
@@ -51,6 +52,8 @@ class Granted(NamedTuple):
     may have asked everybody to wait longer meanwhile."""
     notices: tuple[str, ...] = ()
     """What the user should know."""
+    limited: bool = False
+    """As `Waiting.limited`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Hooks:
     many seconds the provider wants everybody to wait. Idempotent."""
     store: Callable[[LLMRequest, Target, LLMResponse], None] | None = None
     """Keep a target's answer in the response cache."""
+    hasty: Hooks | None = None
+    """`reserve` and `settle` once more, which raise `WouldWait` rather than block."""
 
 
 def _nothing(_: object) -> None:
@@ -138,6 +143,8 @@ class Progress:
     """Requests that were sent."""
     retries: int = 0
     """At the target that is asked now."""
+    failure: LLMError | None = None
+    """Why it was asked again; `None`: it was not."""
     emitted: bool = False
     position: int = 0
     sent: bool = False

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar, assert_never
 
+from ..storage.haste import WouldWait
 from ..types.http import HttpRequest
 from ..types.response import StreamChunk
 from .effects import Abandoned, Call, Close, Emit, Open, Read, Sleep, Steps
@@ -165,7 +166,7 @@ class AsyncDriver:
                             case Sleep():
                                 await self._sleep(effect.seconds)
                             case Call():
-                                value = await self._finished(effect.function)
+                                value = await self._called(effect)
                             case _:
                                 assert_never(effect)
                 except BaseException as error:
@@ -180,6 +181,14 @@ class AsyncDriver:
             failure = None  # its traceback knows this frame: a cycle
             if exchange is not None:
                 await exchange.close()
+
+    async def _called(self, effect: Call) -> Any:
+        if effect.hasty is not None:
+            try:
+                return effect.hasty()
+            except WouldWait:
+                pass
+        return await self._finished(effect.function)
 
     async def _finished(self, function: Callable[[], Any]) -> Any:
         """Call in a thread; a cancellation waits for the end, because a store is not half written."""

@@ -71,6 +71,9 @@ class Call(NamedTuple):
     """Call a function that may block (a store): inline when sync, in a thread when async."""
 
     function: Callable[[], Any]
+    hasty: Callable[[], Any] | None = None
+    """Does the same without blocking, or raises `WouldWait`: tried first when async, because a
+    thread takes longer than most stores."""
 
 
 Effect: TypeAlias = Open | Read | Close | Sleep | Emit | Call
@@ -113,7 +116,7 @@ def emit(chunks: list[StreamChunk]) -> Steps[None]:
     yield Emit(chunks)
 
 
-def call(function: Callable[[], T]) -> Steps[T]:
+def call(function: Callable[[], T], hasty: Callable[[], T] | None = None) -> Steps[T]:
     """Call a function that may block; return its result."""
-    result: T = yield Call(function)
+    result: T = yield Call(function, hasty)
     return result

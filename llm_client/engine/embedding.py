@@ -46,6 +46,7 @@ def run_embedding(request: EmbeddingRequest, context: CallContext) -> Steps[Embe
     answers: list[Vectors] = []
     for texts in _batches(request.texts, embedder.limits(target)):
         attempt = partial(_attempt, replace(request, texts=texts), context, progress)
+        progress.retries = 0
         answers.append((yield from retrying(attempt, target, context, progress)))
     return EmbeddingResponse(
         embeddings=tuple(vector for answer in answers for vector in answer.embeddings),

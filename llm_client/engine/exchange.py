@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 _ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error answer that are read; the rest cannot say more."""
+_LIST_BODY_LIMIT = 32 << 20
+"""Bytes of one part of a model list, twenty times the longest that was seen: what listens on the
+usual port of a server may be anything."""
 _MOST_PAGES = 100
 """Parts of a model list: a server that never comes to an end must not keep us."""
 _END_OF_BODY_SECONDS = 0.5
@@ -220,9 +223,11 @@ def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
     page: str | None = None
     while page not in asked and len(asked) < _MOST_PAGES:
         asked.add(page)
-        head, body = yield from ask(dialect.encode_models(target, page), target, deadline)
+        wire = dialect.encode_models(target, page)
+        head, body = yield from ask(wire, target, deadline, _LIST_BODY_LIMIT)
         if head.status >= 400:
-            raise dialect.error(head, body, target)
+            # Whatever it lacks, it is not the model that the target names.
+            raise dialect.error(head, body, replace(target, model=""))
         found, page = dialect.decode_models(body, target)
         models += found
         if page is None:
@@ -230,8 +235,16 @@ def fetch_models(target: Target, deadline: Deadline) -> Steps[list[ModelInfo]]:
     return models
 
 
-def ask(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[tuple[Head, bytes]]:
+def ask(
+    wire: HttpRequest, target: Target, deadline: Deadline, limit: int | None = None
+) -> Steps[tuple[Head, bytes]]:
     """Send a request that is no call; return head and body of the answer, whatever its status.
+
+    Args:
+        wire: the request.
+        target: who is asked.
+        deadline: bounds every wait.
+        limit: bytes of the body from which on the rest is left unread.
 
     Raises:
         ConnectionError: there is no whole answer.
@@ -239,7 +252,7 @@ def ask(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[tuple[He
     head = yield from _open(wire, target, deadline)
     if head.status >= 400:
         return _dated(head), (yield from _and_close(_read_all(deadline, _ERROR_BODY_LIMIT)))
-    return head, (yield from _and_close(_read_all(deadline)))
+    return head, (yield from _and_close(_read_all(deadline, limit)))
 
 
 def _open(wire: HttpRequest, target: Target, deadline: Deadline) -> Steps[Head]:
@@ -305,11 +318,18 @@ def _read_stream(
     shown: Callable[[list[StreamChunk]], list[StreamChunk]],
 ) -> Steps[None]:
     decoder = dialect.decoder(target)
-    while not decoder.done:
-        data = yield from _read(deadline)
-        yield from _take(decoder.feed(data) if data else decoder.end(), request, fold, watch, shown)
-        if not data:
-            return
+    try:
+        while not decoder.done:
+            data = yield from _read(deadline)
+            # In no variable: a chunk may have an error, whose traceback knows this frame.
+            yield from _take(
+                decoder.feed(data) if data else decoder.end(), request, fold, watch, shown
+            )
+            if not data:
+                return
+    except BaseException:
+        fold.usage = fold.usage or decoder.usage  # all that will ever be reported
+        raise
     left = deadline.remaining()
     try:
         # The end of the body, so that the connection can be used again.

@@ -39,7 +39,7 @@ from ..types.http import Head
 from ..types.request import LLMRequest
 from ..types.response import LLMResponse, StreamChunk, Usage
 from ..types.target import Target
-from .booking import booked, pause_said, priced, tell
+from .booking import booked, pause_said, priced, says_something, tell
 from .context import Asked, CallContext, Granted, Hooks, Progress
 from .effects import Steps, sleep
 from .exchange import Deadline, choose_model, exchange
@@ -84,15 +84,17 @@ def _route(request: LLMRequest, context: CallContext, progress: Progress) -> Ste
         tell(context, FallingBack(first.spec, second.spec, remembered))
     following = dict(pairwise(order))
     for position in order:
-        progress.position = position
+        progress.position, progress.retries, progress.failure = position, 0, None
         target = context.route[position]
         try:
             asked = context.adapt(position, request)
             response = yield from _ask(asked, target, context, progress)
         except LLMError as error:
-            if progress.emitted or progress.deadline.passed():
+            if progress.emitted:
                 raise
-            _note_failure(target, error, context)
+            _note_failure(target, error, context, progress)
+            if progress.deadline.passed():
+                raise
             after = following.get(position)
             if after is None or not may_fall_back(error):
                 raise
@@ -103,11 +105,18 @@ def _route(request: LLMRequest, context: CallContext, progress: Progress) -> Ste
     raise AssertionError("a route has at least one target")
 
 
-def _note_failure(target: Target, error: LLMError, context: CallContext) -> None:
+def _note_failure(
+    target: Target, error: LLMError, context: CallContext, progress: Progress
+) -> None:
     """Remember a provider's failure for later calls; where there is no choice it would be idle."""
-    seconds = cool_down_seconds(error) if len(context.route) > 1 else None
+    blamed: LLMError | None = error
+    if isinstance(error, TimeoutError) and progress.deadline.passed():
+        blamed = progress.failure  # a deadline blames nobody, what failed before it does
+    if blamed is None or len(context.route) < 2:
+        return
+    seconds = cool_down_seconds(blamed)
     if seconds is not None:
-        context.cool_downs.failed(target, error, context.clock() + seconds)
+        context.cool_downs.failed(target, blamed, context.clock() + seconds)
 
 
 def _ask(
@@ -171,7 +180,7 @@ def retrying(
     Raises:
         LLMError: the last attempt's, or the deadline's.
     """
-    retries = progress.retries = 0
+    retries = 0
     was_stale = False
     while True:
         if progress.deadline.passed():
@@ -203,6 +212,7 @@ def retrying(
                 context,
                 Retrying(target.spec, error, retries, context.retry.max_retries, delay),
             )
+            progress.failure = error.with_traceback(None)  # which knows this frame: a cycle
         yield from sleep(delay)
 
 
@@ -210,10 +220,12 @@ def in_time(steps: Steps[T], progress: Progress) -> Steps[T]:
     """Run steps; a wait that was cut short by the deadline of the call says so."""
     try:
         return (yield from steps)
-    except TimeoutError:
-        if progress.deadline.passed():
-            raise progress.deadline.error(progress.attempts) from None
-        raise
+    except TimeoutError as error:
+        if not progress.deadline.passed():
+            raise
+        late = progress.deadline.error(progress.attempts)
+        late.accepted = error.accepted
+        raise late from None
 
 
 def _attempt(
@@ -255,7 +267,7 @@ def _exchange(
     def shown(chunks: list[StreamChunk]) -> list[StreamChunk]:
         chunks = chunks if read is None else read(chunks)
         if chunks and (last := chunks[-1]).is_done:
-            usage = last.usage or _untold(request, chunks, progress)
+            usage = _untold(request, chunks, progress) or last.usage
             usage = priced(usage, last.model or fold.model, target, context)
             chunks[-1] = replace(last, usage=usage)
         return chunks
@@ -298,7 +310,7 @@ class _Watch:
 def _untold(request: LLMRequest, chunks: list[StreamChunk], progress: Progress) -> Usage | None:
     """Return an estimate of what an answer used, whose last chunks these are, if nobody said it."""
     fold = progress.fold
-    if fold.usage is not None or any(chunk.usage is not None for chunk in chunks):
+    if any(says_something(usage) for usage in (fold.usage, *(chunk.usage for chunk in chunks))):
         return None
     from ..policy.estimate import usage_of
 

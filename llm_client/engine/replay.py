@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..exceptions import LLMError
+from ..policy.address import is_local
 from ..types.events import AttemptRecord
 from ..types.request import LLMRequest
 from ..types.response import LLMResponse, Usage, chunks_of
@@ -125,6 +126,7 @@ def _replay(
         usage=Usage(estimated_cost=0.0),
         attempt=0,
         labels=context.labels,
+        local=is_local(target),
     )
     # Before it is shown: who stops listening in its middle has had it all the same.
     yield from settle(record, target, None, context)

@@ -35,7 +35,8 @@ class Session:
     """Collects attempts and answers. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, because a collected stream settles its books wherever this thread is.
+        self._lock = threading.RLock()
         self.reset()
 
     def reset(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from ..exceptions import ContextLengthError, LLMError
@@ -159,20 +160,47 @@ class Shaping:
         if self._overflows[progress.position] == "refuse":
             yield from call(lambda: self._windows.check(request, target))
             return (yield from ask(request))
-        refusals, key = 0, request.idempotency_key
+        refusals: list[ContextLengthError] = []
+        try:
+            return (yield from self._shortening(request, target, ask, context, progress, refusals))
+        finally:
+            refusals.clear()  # their tracebacks know the frames that know them: cycles
+
+    def _shortening(
+        self,
+        request: LLMRequest,
+        target: Target,
+        ask: Ask,
+        context: CallContext,
+        progress: Progress,
+        refusals: list[ContextLengthError],
+    ) -> Steps[LLMResponse]:
+        """Ask a target with a prompt that is shortened until it is not refused."""
+        last: LLMRequest | None = None
         while True:
-            asked = yield from self._shortened(request, target, context, progress)
-            if refusals and key is not None:
-                # Under the same key it could be answered with the refusal.
-                asked = replace(asked, idempotency_key=f"{key}-shorter-{refusals}")
+            try:
+                asked = yield from self._shortened(request, target, context, progress)
+            except ContextLengthError:
+                if not refusals:
+                    raise
+                break  # a refusal says more than that it cannot be made shorter
+            if asked == last:
+                break
+            last = asked
+            if refusals:
+                progress.retries += 1
+                asked = _numbered(asked, len(refusals))
             try:
                 return (yield from ask(asked))
             except ContextLengthError as error:
-                refusals += 1
-                is_over = progress.emitted or progress.deadline.passed()
-                if is_over or refusals == _MOST_REFUSALS:
+                if progress.emitted or progress.deadline.passed():
                     raise
-                self._windows.learn(error, asked, target)
+                refusals.append(error)
+            if len(refusals) == _MOST_REFUSALS:
+                break
+            yield from call(partial(self._windows.learn, refusals[-1], asked, target))
+        self._windows.forget_guess(target)
+        raise refusals[-1]
 
     def _shortened(
         self, request: LLMRequest, target: Target, context: CallContext, progress: Progress
@@ -211,10 +239,13 @@ class Shaping:
         if summary is None or not summary.suffices(old, messages, room.tokens):
             if not old:
                 return None
-            text = transcript(old, room.tokens)
+            new = old if summary is None else old[len(summary.covered) :]
+            text, cut = transcript(new, room.tokens)
             if summary is not None:
-                rest = transcript(old[len(summary.covered) :], room.tokens)
-                text = f"{_SUMMARY.format(text=summary.text)}\n\n{rest}"
+                text = f"{_SUMMARY.format(text=summary.text)}\n\n{text}"
+            if cut:
+                what = f"{cut:,} characters of long texts are cut"
+                tell(context, Notice(f"For a summary: {room.note(target, what)}"))
             answer = yield from self._summary(text, target, room, context, progress)
             if answer is None:
                 return None
@@ -264,6 +295,15 @@ class Shaping:
             reason = "the summary is empty."
         tell(context, Notice(f"{target.spec} did not summarise the conversation: {reason}"))
         return None
+
+
+def _numbered(request: LLMRequest, number: int) -> LLMRequest:
+    """Return a shortened request with an idempotency key of its own.
+
+    Under the same key it could be answered with the refusal of a longer one.
+    """
+    key = request.idempotency_key
+    return request if key is None else replace(request, idempotency_key=f"{key}-shorter-{number}")
 
 
 def _older(messages: Sequence[Message], room: int) -> tuple[Message, ...]:

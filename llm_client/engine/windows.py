@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..exceptions import ContextLengthError
 from ..policy.estimate import least_prompt_tokens, message_tokens, prompt_tokens
 from ..policy.trim import Shorter, trim
-from ..policy.window import answer_room, configured_window, refused_figures, too_long
+from ..policy.window import answer_room, configured_window, refusal_figures, too_long
 from ..types.config import Overflow
 from ..types.request import LLMRequest
 from ..types.target import Target
@@ -45,6 +45,18 @@ class Room(NamedTuple):
         return f"{target.spec} reads {self.window:,} tokens: {done}."
 
 
+class _Learned(NamedTuple):
+    """What the refusals of a target have told."""
+
+    window: int | None = None
+    density: float = 1.0
+    """As in `Room`."""
+    with_answer: bool = False
+    """Whether the longest answer has to fit beside the prompt."""
+    is_guess: bool = False
+    """Whether the refusals said no figures."""
+
+
 class Windows:
     """What one client knows of windows.
 
@@ -60,12 +72,15 @@ class Windows:
         """
         self._look_up = look_up
         self._known: dict[tuple[str, str, str], int] = {}
-        self._densities: dict[tuple[str, str, str], float] = {}
+        self._learned: dict[tuple[str, str, str], _Learned] = {}
 
     def window(self, request: LLMRequest, target: Target) -> int | None:
         """Return how many tokens a target reads. May read files."""
+        learned = self._learned.get(_key(target), _Learned()).window
         if (configured := configured_window(request, target)) is not None:
-            return configured
+            return configured if learned is None else min(configured, learned)
+        if learned is not None:
+            return learned
         if (known := self._known.get(_key(target))) is not None:
             return known
         if target.model and (found := self._look_up(target)) is not None:
@@ -99,13 +114,15 @@ class Windows:
         The answer has its place beside it.
         """
         tokens = prompt_tokens(request)
-        density = self._densities.get(_key(target), 1.0)
+        learned = self._learned.get(_key(target), _Learned())
+        density = learned.density
         if tokens * density < _WORTH_SHORTENING:
             return None
         window = self.window(request, target)
         if window is None:
             return None
-        room = int((window - answer_room(request, target, window)) * _CAUTION / density)
+        answer = answer_room(request, target, window, is_counted=learned.with_answer)
+        room = int((window - answer) * _CAUTION / density)
         if tokens <= room:
             return None
         # What is no message, such as tools, has to fit too.
@@ -125,18 +142,31 @@ class Windows:
         return request
 
     def learn(self, error: ContextLengthError, request: LLMRequest, target: Target) -> None:
-        """Learn from the refusal of a request."""
+        """Learn from the refusal of a request. May read files."""
         tokens = max(1, prompt_tokens(request))
-        figures = refused_figures(error.message)
-        if figures is None:
+        before = self._learned.get(_key(target), _Learned())
+        said = refusal_figures(error.message)
+        if said is None:
             # All that is said is that it was too much: half of it, then.
-            density = self._densities.get(_key(target), 1.0)
-            self._known.setdefault(_key(target), max(1, int(tokens * density)))
-            self._densities[_key(target)] = density * 2
-            return
-        window, actual = figures
-        self._known[_key(target)] = window
-        self._densities[_key(target)] = actual / tokens
+            known = self.window(request, target) is not None
+            window = before.window if known else max(1, int(tokens * before.density))
+            learned = before._replace(window=window, density=before.density * 2, is_guess=True)
+        else:
+            density = said.prompt / tokens
+            if said.is_least:
+                density = max(density, before.density)
+            is_news = said.window != configured_window(request, target)
+            learned = _Learned(
+                said.window if is_news else before.window,
+                density,
+                with_answer=said.with_answer or before.with_answer,
+            )
+        self._learned[_key(target)] = learned
+
+    def forget_guess(self, target: Target) -> None:
+        """Forget what was learned from refusals without figures: shorter prompts did not help."""
+        if self._learned.get(_key(target), _Learned()).is_guess:
+            self._learned.pop(_key(target), None)
 
 
 def trimmed(request: LLMRequest, target: Target, room: Room) -> tuple[LLMRequest, str]:

@@ -17,6 +17,7 @@ from ..types.target import ProviderSpec, Target
 from ..wire.loopback import is_loopback_host
 
 __all__ = [
+    "is_local",
     "is_loopback",
     "is_model_path",
     "is_usual",
@@ -165,6 +166,14 @@ def is_loopback(url: str) -> bool:
     """Return whether an address stays on this machine."""
     parts = urlsplit(url)
     return parts.scheme not in {"http", "https"} or is_loopback_host(parts.hostname or "")
+
+
+def is_local(target: Target) -> bool:
+    """Return whether a target is on this machine and sells nothing on, as a gateway may do.
+
+    What it uses there without a price costs nothing.
+    """
+    return not target.provider.price_id and is_loopback(target.base_url)
 
 
 def is_model_path(model: str) -> bool:

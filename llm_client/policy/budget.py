@@ -51,6 +51,8 @@ _NAMES = {
     "total": "total budget",
 }
 _NANO = 1_000_000_000
+_MOST_USD = 1e15
+"""More than any budget can be; absurd prices and numbers of tokens come to infinity."""
 
 
 class Limit(NamedTuple):
@@ -102,7 +104,7 @@ def nano_usd(usd: float) -> int:
 
 def nano_ceiling(usd: float) -> int:
     """Return an amount in nano-USD, rounded up: what something may cost."""
-    return math.ceil(usd * _NANO)
+    return math.ceil(min(usd, _MOST_USD) * _NANO)
 
 
 def dollars(nano: int) -> str:
@@ -226,9 +228,9 @@ def unpriced(target: Target) -> str | None:
 
     `None` for one that is free: on this machine, or asked without a key.
     """
-    from .address import is_loopback
+    from .address import is_local
 
-    if not target.provider.price_id and (is_loopback(target.base_url) or target.api_key is None):
+    if is_local(target) or not (target.provider.price_id or target.api_key):
         return None
     return (
         f"No budget holds for {target.spec}, because its price is not known."

@@ -17,9 +17,11 @@ __all__ = ["before", "bounds", "shown_bound"]
 
 _EXAMPLES = (
     "For example 2026-11-20, 2026-11, 2026-W47, 2026-11-20T14:30, today, yesterday, this-week, "
-    "last-month, 7d, 2w, 12h, all."
+    "last-month, 7d, 2w, 1y, 12h, 30min, all."
 )
-_AGO = re.compile(r"(\d{1,6})([hdw])")
+_AGO = re.compile(r"(\d{1,6})(min|h|d|w|y)")
+_UNCLEAR = re.compile(r"\d+m")
+_SECONDS = {"min": 60.0, "h": 3600.0}
 _PERIOD = re.compile(r"(?:(this|last)-)?(week|month|year)")
 _WEEK = re.compile(r"(\d{4})-w(\d{1,2})")
 _MONTH = re.compile(r"(\d{4})(?:-(\d{2}))?")
@@ -82,9 +84,10 @@ def _read(name: str, when: When, now: datetime) -> tuple[Bound | None, Bound | N
         _begin(found[0])
         _end(found[1])
     except (ValueError, OverflowError, OSError, AttributeError):
-        raise ValidationError(
-            f"{name} {str(when)!r} is no time.", hint=_EXAMPLES, param=name
-        ) from None
+        hint = _EXAMPLES
+        if _UNCLEAR.fullmatch(str(when).strip().lower()):  # to be wrong there could delete years
+            hint = "Minutes are `30min`, and months `90d` or `2026-11`."
+        raise ValidationError(f"{name} {str(when)!r} is no time.", hint=hint, param=name) from None
     return found
 
 
@@ -101,12 +104,14 @@ def _read_value(when: When, now: datetime) -> tuple[Bound, Bound]:
 
 def _read_text(text: str, now: datetime) -> tuple[Bound, Bound]:
     if ago := _AGO.fullmatch(text):
-        count = int(ago[1])
-        if ago[2] == "h":
-            return _at(now.timestamp() - count * 3600.0)
-        days = count * (7 if ago[2] == "w" else 1)
-        first = str(now.date() + _ONE_DAY - timedelta(days=days))
-        return first, _day_before(first)
+        count, unit = int(ago[1]), ago[2]
+        if unit in _SECONDS:
+            return _at(now.timestamp() - count * _SECONDS[unit])
+        if unit == "y":
+            last = _years_before(now.date(), count)
+        else:
+            last = now.date() - timedelta(days=count * (7 if unit == "w" else 1))
+        return str(last + _ONE_DAY), str(last)
     named = _named(text, now.date())
     if named is not None:
         return str(named[0]), str(named[1])
@@ -143,6 +148,13 @@ def _around(period: str, day: date) -> tuple[date, date]:
         return date(day.year, 1, 1), date(day.year, 12, 31)
     first = day.replace(day=1)
     return first, (first + timedelta(days=31)).replace(day=1) - _ONE_DAY
+
+
+def _years_before(day: date, count: int) -> date:
+    """Return the same day of an earlier year; of February 29th the 28th."""
+    if (day.month, day.day) == (2, 29):
+        day = day.replace(day=28)
+    return day.replace(year=day.year - count)
 
 
 def _at(moment: float) -> tuple[float, float]:

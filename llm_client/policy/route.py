@@ -60,7 +60,7 @@ def split_model(config: LLMConfig, settings: Settings) -> tuple[str | None, str]
     if not slash:
         return None, model
     if provider not in settings.providers:
-        find_provider(provider)
+        find_provider(provider, settings.providers)
     return provider, rest
 
 
@@ -80,7 +80,7 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
     if name not in settings.providers:
         name = name.lower()
     own = settings.providers.get(name, ProviderSettings())
-    row = _row(name, own)
+    row = _row(name, own, settings)
     from_variable = "" if model else _first_set(row.model_env, environ) or ""
     model = model or from_variable or row.default_model
     dialect = check_dialect(config.dialect or own.dialect or row.dialect_for(model))
@@ -109,6 +109,8 @@ def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, 
         headers=(*blanks.headers(), *own.headers.items()),
         query=blanks.query(form),
         verify_ssl=True if verify_ssl is None else verify_ssl,
+        requests_per_minute=config.requests_per_minute or own.requests_per_minute,
+        tokens_per_minute=config.tokens_per_minute or own.tokens_per_minute,
     )
 
 
@@ -183,12 +185,12 @@ def key_variables(provider: ProviderSpec) -> tuple[str, ...]:
     return (provider.own_key_variable, *provider.key_env)
 
 
-def _row(name: str, own: ProviderSettings) -> ProviderSpec:
+def _row(name: str, own: ProviderSettings, settings: Settings) -> ProviderSpec:
     """Return a row of the catalog, with what the configuration file says of it."""
     if name in CATALOG:
         row = CATALOG[name]
     elif own == ProviderSettings():
-        row = find_provider(name)
+        row = find_provider(name, settings.providers)
     else:
         row = replace(CATALOG[COMPATIBLE], name=name, key_env=())
     if own.api_key_env:
@@ -262,6 +264,8 @@ def _from_profile(profile: Profile) -> LLMConfig:
         top_p=profile.top_p,
         max_tokens=profile.max_tokens,
         system=profile.system,
+        overflow=profile.overflow,
+        prefer=profile.prefer,
     )
 
 

@@ -14,7 +14,16 @@ from typing import NamedTuple, TypeAlias
 from ..types.long_text import LongText
 from ..types.messages import Message
 
-__all__ = ["Count", "Shorter", "cut_middle", "is_instruction", "transcript", "trim", "turns_of"]
+__all__ = [
+    "Count",
+    "Shorter",
+    "Transcript",
+    "cut_middle",
+    "is_instruction",
+    "transcript",
+    "trim",
+    "turns_of",
+]
 
 Count: TypeAlias = Callable[[Message], int]
 """About how many tokens a message has."""
@@ -68,9 +77,8 @@ def trim(messages: Sequence[Message], room: int, count: Count) -> Shorter:
     """
     sizes = [count(message) for message in messages]
     excess = sum(sizes) - room
-    *older, last = turns_of(messages)
     out: set[int] = set()
-    for unit in (*older, *_units(messages, last[1:])[:-1]):
+    for unit in _oldest_first(messages):
         if excess <= 0:
             break
         out.update(unit)
@@ -88,6 +96,16 @@ def trim(messages: Sequence[Message], room: int, count: Count) -> Shorter:
             if excess <= 0:
                 break
     return Shorter(tuple(shorter), len(out), cut)
+
+
+def _oldest_first(messages: Sequence[Message]) -> list[list[int]]:
+    """Return what may be left out of a conversation, as positions."""
+    turns = turns_of(messages)
+    if not turns:
+        return []  # nothing but instructions
+    *older, last = turns
+    asked = 1 if messages[last[0]].role == "user" else 0
+    return [*older, *_units(messages, last[asked:])[:-1]]
 
 
 def _units(messages: Sequence[Message], positions: Iterable[int]) -> list[list[int]]:
@@ -193,27 +211,39 @@ def _tail(pieces: Sequence[bytes], size: int) -> Iterable[bytes]:
         size -= len(piece)
 
 
-def transcript(messages: Iterable[Message], most: int) -> str:
-    """Return a conversation as a text that tells it, for a model that shall summarise it.
+class Transcript(NamedTuple):
+    """A conversation as a text that tells it, for a model that shall summarise it."""
+
+    text: str
+    cut: int
+    """Characters that are left out of it, of a `LongText` bytes."""
+
+
+def transcript(messages: Iterable[Message], most: int) -> Transcript:
+    """Return a conversation as a text.
 
     Args:
         messages: what was said.
-        most: characters of a single message; the middle of what is longer is left out.
+        most: characters of a single text; the middle of what is longer is left out.
     """
-    return "\n\n".join(line for message in messages for line in _told(message, most))
+    told = [part for message in messages for part in _told(message, most)]
+    return Transcript("\n\n".join(line for line, _ in told), sum(cut for _, cut in told))
 
 
-def _told(message: Message, most: int) -> Iterable[str]:
+def _told(message: Message, most: int) -> Iterable[tuple[str, int]]:
+    """Yield what is told of a message, each with how much of it is left out."""
+    who = _WHO.get(message.role, message.role)
     if isinstance(message.content, tuple):
         from ..types.content import Text
 
         for part in message.content:
             if not isinstance(part, Text):
-                yield f"{_WHO.get(message.role, message.role)}: [{part.kind}]"
+                yield f"{who}: [{part.kind}]", 0
     text = message.content if not isinstance(message.content, tuple) else message.text
     if text:
-        if _length(text) > most:
-            text = cut_middle(text, most)
-        yield f"{_WHO.get(message.role, message.role)}: {text}"
+        cut = max(0, _length(text) - most)
+        yield f"{who}: {cut_middle(text, most) if cut else text}", cut
     for call in message.tool_calls:
-        yield f"Assistant calls {call.name}({call.arguments[:most]})"
+        cut = max(0, len(call.arguments) - most)
+        arguments = cut_middle(call.arguments, most) if cut else call.arguments
+        yield f"Assistant calls {call.name}({arguments})", cut

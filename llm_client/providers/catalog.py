@@ -7,7 +7,7 @@ and one call needs one of them: a file of rows is imported by the first look-up 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from typing import Final, TypeAlias
@@ -70,9 +70,16 @@ CATALOG: Final = _Catalog()
 LOCAL_SERVERS: Final = ("ollama", "lmstudio", "llamacpp", "mlx", "vllm")
 """The servers to look for when nothing is configured, in order of preference."""
 
+_WELL_KNOWN: Final = ("openai", "anthropic", "gemini", "ollama")
+_MOST_NEAR: Final = 3
 
-def find_provider(name: str) -> ProviderSpec:
+
+def find_provider(name: str, configured: Iterable[str] = ()) -> ProviderSpec:
     """Return the row of a provider.
+
+    Args:
+        name: in letters of any case.
+        configured: names that the configuration gives to others, for the hint.
 
     Raises:
         ConfigurationError: there is none of that name; the hint has the nearest.
@@ -82,9 +89,15 @@ def find_provider(name: str) -> ProviderSpec:
         return row
     from difflib import get_close_matches
 
-    near = get_close_matches(name.lower(), CATALOG, n=1)
+    own = sorted(configured)
+    near = get_close_matches(name.lower(), dict.fromkeys([*own, *CATALOG]), n=_MOST_NEAR)
+    if near:
+        *others, last = map(repr, near)
+        hint = f"Did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+    else:
+        also = f" and, in the configuration, {', '.join(own)}" if own else ""
+        hint = f"Known are {', '.join(_WELL_KNOWN)}, {len(CATALOG) - len(_WELL_KNOWN)} more{also}."
     raise ConfigurationError(
         f"There is no provider {name!r}.",
-        hint=(f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(CATALOG))}.")
-        + " Any other OpenAI-compatible server: `--base-url URL`.",
+        hint=f"{hint} Any other OpenAI-compatible server: `--base-url URL`.",
     )

@@ -208,7 +208,7 @@ class _Reader:
                 for name, value in root.get("providers", {}).items()
             },
             retry=RetrySettings(**retry),
-            budget=self._budget("budget", root["budget"]) if "budget" in root else None,
+            budget=self._budget(root) if "budget" in root else None,
             routing={name: value for name, value in routing.items() if name != "prefer"},
             prefer=routing.get("prefer"),
             pricing={
@@ -220,15 +220,22 @@ class _Reader:
             source=str(self._file),
         )
 
-    def _budget(self, where: str, value: object) -> Budget:
+    def _budget(self, root: Mapping[str, Any]) -> Budget:
         from ..types.budget import Budget
 
-        parts = dict.fromkeys(_BUDGET_PARTS, (_is_table, "a table")) if where == "budget" else {}
-        table = dict(self._table(where, value, {**_BUDGET, **parts}))
+        # A project is whatever a repository is called; a misspelt other name would hold nothing.
+        known = {
+            "profiles": root.get("profiles", {}),
+            "providers": {**CATALOG, **root.get("providers", {})},
+        }
+        parts = dict.fromkeys(_BUDGET_PARTS, (_is_table, "a table"))
+        table = dict(self._table("budget", root["budget"], {**_BUDGET, **parts}))
         for part in parts:
+            where, of_part = f"budget.{part}", table.get(part, {})
+            names = dict.fromkeys(known.get(part, of_part), (_is_table, "a table"))
             table[part] = {
-                name: self._budget(f"{where}.{part}.{name}", said)
-                for name, said in table.get(part, {}).items()
+                name: Budget(**self._table(f"{where}.{name}", said, _BUDGET))
+                for name, said in self._table(where, of_part, names).items()
             }
         return Budget(**table)
 

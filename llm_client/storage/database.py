@@ -5,7 +5,8 @@ in it is the business of its users (`ledger.py`, `response_cache.py`).
 
 It never says "database is locked": a transaction that finds the file busy is run again until
 `PATIENCE_SECONDS` are over. It refuses to touch a database of a newer version or of another
-program, and never overwrites or deletes a damaged one. Every failure is a `StoreError`.
+program, and overwrites or deletes no damaged one that is worth keeping. Every failure is a
+`StoreError`.
 
 The file is opened by SQLite only: when a process closes another handle of a file, POSIX takes away
 all locks that it has there.
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +25,8 @@ from typing import Final, TypeAlias, TypeVar
 
 from ..exceptions import LLMError
 from .forking import close_before_forks
+from .haste import WouldWait
+from .sqlite_files import CHECKPOINTS, DAMAGED, code_of, connected, discard, set_aside
 
 __all__ = ["Connection", "Database", "StoreError"]
 
@@ -34,12 +36,10 @@ Connection: TypeAlias = sqlite3.Connection
 PATIENCE_SECONDS: Final = 30.0
 """A transaction takes 0.1 ms; a disk that has to catch up, or a process that was stopped in the
 middle of one, takes longer."""
-_CHECKPOINT_PAGES: Final = 500
-"""After how many pages (2 MB) the log is written back. The next process to open the file reads the
-whole log: 0.7 ms; with SQLite's own 1000 it takes twice that, with fewer every writer pays."""
+_MOST_HASTY: Final = 100
+"""How many transactions may pass without a chance to write the log back."""
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REASONS: Final = {
     sqlite3.SQLITE_BUSY: "another process has kept it locked for too long",
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -64,6 +64,8 @@ class Database:
         what: str,
         remedy: str,
         patience: float | None = None,
+        keeps: bool = True,
+        loss: str = "",
     ) -> None:
         """Remember where the file is.
 
@@ -73,21 +75,27 @@ class Database:
             what: what it is called in messages: `ledger`.
             remedy: how to do without it or put it elsewhere, for the hints.
             patience: seconds that a transaction may take to begin, instead of `PATIENCE_SECONDS`.
+            keeps: whether a damaged file is kept under another name; else it is deleted.
+            loss: what else it means that a new one is begun, for the notice.
         """
         self.path = path
         self._migrations = migrations
         self._what = what
         self._remedy = remedy
         self._patience = patience
+        self._keeps = keeps
+        self._loss = loss
         # Reentrant, because a collected stream settles its books wherever this thread is.
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._pid = 0
+        self._hasty = 0
+        """Transactions in haste since one that was not."""
         self._notices: list[str] = []
         close_before_forks(self)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, wait: bool = True) -> T:
         """Run `work` in a transaction of its own that nobody else writes beside; return its result.
 
         It is run again when the file was busy or has been replaced, so it must not do anything
@@ -95,16 +103,18 @@ class Database:
 
         Raises:
             StoreError: the file cannot be used.
+            WouldWait: it cannot be used at once, and `wait` is false; nothing is done.
         """
-        return self._run(work, "BEGIN IMMEDIATE")
+        return self._run(work, "BEGIN IMMEDIATE") if wait else self._try(work, "BEGIN IMMEDIATE")
 
-    def read(self, work: Callable[[Connection], T]) -> T:
+    def read(self, work: Callable[[Connection], T], *, wait: bool = True) -> T:
         """Run `work` on one unchanging state of the database, beside all writers.
 
         Raises:
             StoreError: the file cannot be used.
+            WouldWait: as in `write`.
         """
-        return self._run(work, "BEGIN")
+        return self._run(work, "BEGIN") if wait else self._try(work, "BEGIN")
 
     def take_notices(self) -> tuple[str, ...]:
         """Return what the user should know about the file, once."""
@@ -139,22 +149,46 @@ class Database:
             connection = self._connection
             if nested and connection is not None and connection.in_transaction:
                 return _within(connection, work)
+            self._take_time()
             patience = PATIENCE_SECONDS if self._patience is None else self._patience
             until, repaired = time.monotonic() + patience, False
             while True:
                 try:
                     return self._once(work, begin, nested)
                 except sqlite3.Error as error:
-                    code = _code(error)
+                    code = code_of(error)
                     if code in _BUSY and time.monotonic() < until:
                         _pause()
-                    elif code in _DAMAGED and not repaired:
+                    elif code in DAMAGED and not repaired:
                         repaired = True
                         self._repair(error)
                     else:
                         raise self._failure(error) from error
                 except OSError as error:
                     raise self._failure(error) from error
+
+    def _try(self, work: Callable[[Connection], T], begin: str) -> T:
+        """Run `work` without waiting for another, and without writing the log back to the disk."""
+        if not self._lock.acquire(blocking=False):
+            raise WouldWait
+        try:
+            connection = self._connection
+            if (
+                connection is None
+                or connection.in_transaction
+                or self._hasty == _MOST_HASTY
+                or self._pid != os.getpid()
+                or self._file != _identity(self.path)
+            ):
+                raise WouldWait
+            if not self._hasty:
+                connection.execute("PRAGMA wal_autocheckpoint=0")
+            self._hasty += 1
+            return self._once(work, begin, nested=False)
+        except sqlite3.Error:
+            raise WouldWait from None  # who waits finds out what it is
+        finally:
+            self._lock.release()
 
     def _once(self, work: Callable[[Connection], T], begin: str, nested: bool) -> T:
         connection = self._ready(nested)
@@ -166,6 +200,13 @@ class Database:
             _roll_back(connection)
             raise
         return result
+
+    def _take_time(self) -> None:
+        """Let the log be written back again, which the hasty left to others."""
+        if self._hasty and self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.execute(CHECKPOINTS)
+        self._hasty = 0
 
     def _ready(self, nested: bool) -> Connection:
         """Return a connection to the file that is at the path now, outside of a transaction."""
@@ -196,13 +237,13 @@ class Database:
 
     def _connect(self) -> Connection:
         try:
-            return _connected(self.path)
+            return connected(self.path)
         except sqlite3.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_CANTOPEN:
+            if code_of(error) != sqlite3.SQLITE_CANTOPEN:
                 raise
         # Its directory may be missing, or another process is just making it.
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _connected(self.path)
+        return connected(self.path)
 
     def _version(self, connection: Connection) -> int:
         """Return the version of the database."""
@@ -212,7 +253,7 @@ class Database:
         raise StoreError(
             f"The {self._what} {str(self.path)!r} has version {version}, and this program knows "
             f"only version {len(self._migrations)}: it is left as it is.",
-            hint=f"Upgrade with `pip install --upgrade llm_client`, or {self._remedy}.",
+            hint=f"Upgrade llm-client, or {self._remedy}.",
         )
 
     def _migrate(self, connection: Connection) -> None:
@@ -242,40 +283,16 @@ class Database:
         """Set the file aside, if it is still damaged: another process may have been here first."""
         self._shut()
         try:
-            aside = _alone_in(self.path.parent, self._set_aside)
+            newest = len(self._migrations)
+            aside = _alone_in(self.path.parent, lambda: set_aside(self.path, newest))
         except OSError as failure:
             raise self._failure(failure) from failure
         if aside is not None:
-            self._notices.append(
-                f"The {self._what} was damaged ({error}). It is kept as {str(aside)!r}, and a new "
-                "one was begun."
-            )
-
-    def _set_aside(self) -> Path | None:
-        """Rename the file if it is damaged; return its new name."""
-        if not self._is_damaged():
-            return None
-        aside = _unused(self.path)
-        # The log first: next to an empty database SQLite would delete it.
-        for suffix in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
-        return aside
-
-    def _is_damaged(self) -> bool:
-        connection = _connected(self.path)
-        try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(self._migrations):
-                return False
-            found: str = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            if _code(error) not in _DAMAGED:
-                raise
-            return True
-        finally:
-            connection.close()
-        return found != "ok"
+            if not self._keeps:
+                discard(aside)
+            fate = f"kept as {str(aside)!r}" if self._keeps else "deleted"
+            notice = f"The {self._what} was damaged ({error}). It is {fate}, and a new one begun."
+            self._notices.append(f"{notice} {self._loss}".rstrip())
 
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
@@ -290,26 +307,12 @@ class Database:
             elif isinstance(error, FileExistsError):
                 reason = "its directory is a file"
         else:
-            code = _code(error)
+            code = code_of(error)
             reason = _REASONS.get(sqlite3.SQLITE_BUSY if code in _BUSY else code, str(error))
         return StoreError(
             f"Cannot use the {self._what} {str(self.path)!r}: {reason}.",
             hint=f"Make it writable, or {self._remedy}.",
         )
-
-
-def _connected(path: Path) -> Connection:
-    # Without a timeout: waiting inside SQLite holds back Ctrl-C, and gets longer and longer.
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        if sys.version_info >= (3, 12):
-            # Whoever is last would write the log back: 1 ms and two waits for the disk.
-            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _within(connection: Connection, work: Callable[[Connection], T]) -> T:
@@ -330,12 +333,6 @@ def _roll_back(connection: Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _code(error: Exception) -> int:
-    """Return SQLite's primary code of an error; 0 when Python found it itself."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF
-
-
 def _pause() -> None:
     """Wait for a moment, not in step with the others who wait: 0.3 to 3 ms."""
     time.sleep(0.0003 * (1 + (time.perf_counter_ns() >> 6) % 10))
@@ -348,16 +345,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _unused(path: Path) -> Path:
-    """Return a name for a damaged file that no other has."""
-    aside = first = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = first.with_name(f"{first.name}-{number}")
-    return aside
 
 
 def _alone_in(directory: Path, action: Callable[[], T]) -> T:

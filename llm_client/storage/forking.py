@@ -28,8 +28,10 @@ class Forkable(Protocol):
 
 def close_before_forks(store: Forkable) -> None:
     """Close a store before each fork from now on."""
-    _stores.add(store)
-    _Forks.prepare()
+    # Not while another thread forks, and looks at them.
+    with _Forks.lock:
+        _stores.add(store)
+        _Forks.prepare()
 
 
 _stores: WeakSet[Forkable] = WeakSet()

@@ -7,6 +7,7 @@ ask are that of `usage_queries.py`. Refuses text of prompts and answers, and key
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +17,24 @@ from ..policy.rate import LONGEST_PAUSE, Rate
 from ..types.events import AttemptRecord
 from . import reservations
 from .database import Database
+from .lost import write_off
 from .paths import data_dir
-from .reservations import Claim, Grant, Settled
+from .reservations import MOST, Claim, Grant, Settled
 from .schema import MIGRATIONS
 from .slots import pause, paused_until
 
 if TYPE_CHECKING:
     from .database import Connection
 
-__all__ = ["Ledger", "ledger_file", "local_day", "open_ledger", "storable"]
+__all__ = [
+    "Ledger",
+    "holds_nothing",
+    "ledger_file",
+    "local_day",
+    "nano_cost",
+    "open_ledger",
+    "storable",
+]
 
 _COLUMNS: Final = (
     "call_id",
@@ -33,6 +43,7 @@ _COLUMNS: Final = (
     "day",
     "provider",
     "model",
+    "local",
     "profile",
     "session",
     "project",
@@ -57,9 +68,6 @@ _WRITE: Final = (
     " ON CONFLICT (call_id, attempt) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[2:])
 )
-_MOST: Final = 2**63 - 1
-"""SQLite's integers end here; providers have been seen to say anything."""
-_MOST_USD: Final = 9e9
 
 
 def ledger_file(environ: Mapping[str, str]) -> Path:
@@ -74,6 +82,7 @@ def open_ledger(path: Path) -> Database:
         MIGRATIONS,
         what="ledger",
         remedy="put it elsewhere with LLM_CLIENT_DATA_DIR, or do without with LLM_CLIENT_LEDGER=off",
+        loss="Nothing is counted as spent any more: budgets begin anew.",
     )
 
 
@@ -84,22 +93,25 @@ class Ledger:
         self.database = open_ledger(path)
         self._has_written_off = False
 
-    def reserve(self, claim: Claim) -> Grant:
+    def reserve(self, claim: Claim, *, wait: bool = True) -> Grant:
         """Reserve what an attempt may cost and its place in the rate limit. Idempotent.
 
         Raises:
             StoreError: the ledger cannot be used, as for the other methods.
+            WouldWait: it cannot be used at once, and `wait` is false; nothing is done.
         """
         if holds_nothing(claim):
-            return self.database.read(lambda connection: _pause_of(connection, claim.key))
+            return self.database.read(
+                lambda connection: _pause_of(connection, claim.key), wait=wait
+            )
 
         def work(connection: Connection) -> Grant:
             now = time.time()
             if not self._has_written_off:
-                reservations.write_off(connection, now)
+                write_off(connection, now)
             return reservations.reserve(connection, claim, now)
 
-        grant = self.database.write(work)
+        grant = self.database.write(work, wait=wait)
         self._has_written_off = True
         return grant
 
@@ -107,13 +119,21 @@ class Ledger:
         """Give back what was reserved for an attempt that was not made. Idempotent."""
         self.database.write(lambda connection: reservations.release(connection, call_id, attempt))
 
-    def settle(self, record: AttemptRecord, key: str = "", seconds: float | None = None) -> None:
+    def settle(
+        self,
+        record: AttemptRecord,
+        key: str = "",
+        seconds: float | None = None,
+        *,
+        wait: bool = True,
+    ) -> None:
         """Write an attempt down, in the place of its reservation. Idempotent.
 
         Args:
             record: the attempt.
             key: whose rate limit and pause it is; as in the claim.
             seconds: for how long its provider wants to be left alone by everybody.
+            wait: as for `reserve`.
         """
         settled, row = _settled(record), _row(record)
 
@@ -124,7 +144,7 @@ class Ledger:
                 now = time.time()
                 pause(connection, key, now + seconds, now)
 
-        self.database.write(work)
+        self.database.write(work, wait=wait)
 
     def close(self) -> None:
         """Close the file. Idempotent; it is opened again when it is used again."""
@@ -161,7 +181,7 @@ def _settled(record: AttemptRecord) -> Settled:
         provider=record.provider,
         profile=labels.profile,
         project=labels.project,
-        cost=_nano_usd(record),
+        cost=nano_cost(record),
         tokens=None if usage is None else _whole(usage.total_tokens),
     )
 
@@ -185,13 +205,14 @@ def _row(record: AttemptRecord) -> tuple[object, ...]:
         local_day(record.started_at),
         record.provider,
         storable(record.model),
+        record.local,
         labels.profile,
         labels.session,
         labels.project,
         _tags(labels.tags),
         *map(_whole, tokens),
         usage is not None and usage.estimated,
-        _nano_usd(record),
+        nano_cost(record),
         record.latency_ms,
         record.time_to_first_token_ms,
         record.retry,
@@ -210,10 +231,12 @@ def _tags(tags: tuple[str, ...]) -> str | None:
 
 
 def _whole(number: int | None) -> int | None:
-    return None if number is None else min(max(number, 0), _MOST)
+    return None if number is None else min(max(number, 0), MOST)
 
 
-def _nano_usd(record: AttemptRecord) -> int | None:
-    """Return what an attempt cost; `None` when that is not known, or makes no sense."""
+def nano_cost(record: AttemptRecord) -> int | None:
+    """Return what an attempt cost, in nano-USD; `None` when that is not known, or makes no sense."""
     usd = None if record.usage is None else record.usage.estimated_cost
-    return round(usd * 1e9) if usd is not None and 0 <= usd <= _MOST_USD else None
+    if usd is None or not 0 <= usd < math.inf:
+        return None
+    return round(min(usd, MOST / 1e9) * 1e9)

@@ -9,27 +9,23 @@ to open, commit or catch anything.
 from __future__ import annotations
 
 import os
-import sys
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..policy.rate import LONGEST_PAUSE, MINUTE, Rate, bin_of, seconds_until
 from ..types.events import Labels
-from .slots import Queued, book_tokens, forget, give_back, paused_until, place, start
+from .lost import write_off
+from .slots import Queued, book_tokens, give_back, paused_until, place, start
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from ..policy.budget import Exceeded, Limit
 
-__all__ = ["Claim", "Grant", "Settled", "release", "reserve", "settle", "write_off"]
+__all__ = ["MOST", "Claim", "Grant", "Settled", "release", "reserve", "settle"]
 
-_LONGEST_ATTEMPT = 86_400.0
-"""Seconds after which an attempt is given up, also when its process seems to live: its number may
-be another's by now."""
-_BEGAN = time.time()
-"""A reservation under this process's number from before was made by another of that number: in a
-container every process has the same."""
+MOST = 10**15
+"""Tokens or nano-USD (a million dollars) of one attempt. Providers have been seen to say anything, and
+sums end at 64 bits."""
 
 
 class Claim(NamedTuple):
@@ -52,6 +48,11 @@ class Claim(NamedTuple):
     key: str = ""
     """Whose rate limit and pause it is: `policy.rate.rate_key`."""
     rate: Rate = Rate()
+    spent: tuple[tuple[str, int], ...] = ()
+    """Provider and nano-USD of the attempts of the call so far. Its own memory, because the rows of a
+    call can be deleted before it ends."""
+    local: bool = False
+    """As `AttemptRecord.local`."""
 
     @property
     def tokens(self) -> int:
@@ -68,6 +69,8 @@ class Grant(NamedTuple):
     """The budgets that it exceeds; said once. With one that blocks among them nothing is reserved."""
     paused: bool = False
     """Whether the provider wants to be left alone for longer than is waited: nothing is reserved."""
+    limited: bool = False
+    """Whether the configured limit leaves no place earlier; else the provider said how long."""
 
     @property
     def refused(self) -> Exceeded | None:
@@ -120,7 +123,7 @@ def reserve(connection: Connection, claim: Claim, now: float, minute: float = MI
         release(connection, claim.call_id, claim.attempt)
         return Grant(earliest - now, paused=True)
     arrived_at = now if known is None else known[1]
-    wait, bin = _start(connection, claim, arrived_at, earliest, now, minute)
+    wait, bin, limited = _start(connection, claim, arrived_at, earliest, now, minute)
     due = now + wait if wait else None
     if known is None:
         _insert(connection, claim, now, due, bin)
@@ -130,7 +133,7 @@ def reserve(connection: Connection, claim: Claim, now: float, minute: float = MI
             " WHERE call_id = ? AND attempt = ?",
             (due, bin, arrived_at if wait else now, claim.day, *claim[:2]),
         )
-    return Grant(wait, exceeded)
+    return Grant(wait, exceeded, limited=limited)
 
 
 def _start(
@@ -140,19 +143,22 @@ def _start(
     earliest: float,
     now: float,
     minute: float,
-) -> tuple[float, int | None]:
-    """Return how long to wait, or 0 and the bin in which the attempt starts now."""
+) -> tuple[float, int | None, bool]:
+    """Return how long to wait, or 0 and the bin in which the attempt starts now.
+
+    And whether the limit is why it waits.
+    """
     if claim.rate == Rate():
-        return earliest - now, None
+        return earliest - now, None, False
     queued = Queued(claim.key, claim.tokens, arrived_at, claim.call_id, claim.attempt)
     bin = place(connection, queued, claim.rate, now, earliest, minute)
     if bin > bin_of(now, minute) and write_off(connection, now):
         bin = place(connection, queued, claim.rate, now, earliest, minute)
     wait = max(earliest - now, seconds_until(bin, now, minute))
     if wait:
-        return wait, None
+        return wait, None, bin > bin_of(earliest, minute)
     start(connection, queued, bin)
-    return 0.0, bin
+    return 0.0, bin, False
 
 
 def _insert(
@@ -160,9 +166,9 @@ def _insert(
 ) -> None:
     labels = claim.labels
     connection.execute(
-        "INSERT INTO reservations (call_id, attempt, started_at, day, provider, model, profile,"
-        " session, project, tags, prompt_tokens, completion_tokens, cost, pid, key, due, bin)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO reservations (call_id, attempt, started_at, day, provider, model, local,"
+        " profile, session, project, tags, prompt_tokens, completion_tokens, cost, pid, key, due,"
+        " bin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             claim.call_id,
             claim.attempt,
@@ -170,13 +176,14 @@ def _insert(
             claim.day,
             claim.provider,
             claim.model,
+            claim.local,
             labels.profile or "",
             labels.session,
             labels.project or "",
             _json_list(labels.tags),
             claim.prompt_tokens,
             claim.completion_tokens,
-            claim.cost,
+            None if claim.cost is None else min(claim.cost, MOST),
             os.getpid(),
             claim.key,
             due,
@@ -199,11 +206,16 @@ def _exceeded(connection: Connection, claim: Claim) -> tuple[Exceeded, ...]:
     from ..policy.budget import Exceeded  # only where there are budgets
 
     found = []
+    under_way: dict[tuple[str, str], int] = {}
     for limit in claim.limits:
-        spent = reserved = 0  # of a call that begins
-        if claim.attempt > 1 or limit.period != "call":
-            spent = _spent(connection, claim.call_id, limit)
-            reserved = _reserved(connection, claim.call_id, limit)
+        spent, reserved = _of_call(claim, limit), 0
+        if limit.period != "call":
+            spent = _sum(connection, "spending", limit.since, limit)
+            scope = limit.scope, limit.label
+            if scope not in under_way:
+                # Of whichever day: what is under way will cost it from now on.
+                under_way[scope] = _sum(connection, "reservations", "", limit)
+            reserved = under_way[scope]
         if spent + reserved + claim.cost > limit.amount:
             found.append(Exceeded(limit, spent, reserved, claim.cost))
     return tuple(found)
@@ -217,24 +229,20 @@ _SCOPES = {
 }
 
 
-def _spent(connection: Connection, call_id: str, limit: Limit) -> int:
-    table, by, since = "spending", "day >= ?", limit.since
-    if limit.period == "call":
-        table, by, since = "attempts", "call_id = ?", call_id
-    return _sum(connection, table, by, since, limit)
+def _of_call(claim: Claim, limit: Limit) -> int:
+    """Return what a call has cost so far, in the scope of a limit: its other labels stay the same."""
+    return sum(
+        cost
+        for provider, cost in claim.spent
+        if limit.scope != "provider" or provider == limit.label
+    )
 
 
-def _reserved(connection: Connection, call_id: str, limit: Limit) -> int:
-    """Return what attempts under way may cost. Of whichever day: they cost it from now on."""
-    by, since = ("call_id = ?", call_id) if limit.period == "call" else ("day >= ?", "")
-    return _sum(connection, "reservations", by, since, limit)
-
-
-def _sum(connection: Connection, table: str, by: str, value: str, limit: Limit) -> int:
-    values = [value, limit.label] if limit.scope else [value]
-    query = f"SELECT coalesce(sum(cost), 0) FROM {table} WHERE {by}{_SCOPES[limit.scope]}"
-    total: int = connection.execute(query, values).fetchone()[0]
-    return total
+def _sum(connection: Connection, table: str, since: str, limit: Limit) -> int:
+    values = [since, limit.label] if limit.scope else [since]
+    # `sum` ends with an error beyond 64 bits; this is exact up to nine million dollars.
+    query = f"SELECT total(cost) FROM {table} WHERE day >= ?{_SCOPES[limit.scope]}"
+    return int(connection.execute(query, values).fetchone()[0])
 
 
 def release(connection: Connection, call_id: str, attempt: int) -> None:
@@ -309,68 +317,3 @@ def _take(connection: Connection, call_id: str, attempt: int) -> _Reserved | Non
         "DELETE FROM reservations WHERE call_id = ? AND attempt = ?", (call_id, attempt)
     )
     return _Reserved(*row)
-
-
-def write_off(connection: Connection, now: float) -> int:
-    """Book the attempts of dead processes as lost, at what they may have cost; forget what passed.
-
-    To be called once when the ledger is opened; `reserve` does when it would refuse or wait.
-
-    Returns:
-        How many reservations went.
-    """
-    forget(connection, now)
-    own = os.getpid()
-    too_old = now - _LONGEST_ATTEMPT
-    rows = connection.execute(
-        "SELECT call_id, attempt, pid, started_at, due FROM reservations"
-        " WHERE pid <> ? OR started_at < ?",
-        (own, max(_BEGAN, too_old)),
-    ).fetchall()
-    alive = {own: False}
-    gone = 0
-    for call_id, attempt, pid, started_at, due in rows:
-        if pid not in alive:
-            alive[pid] = _is_alive(pid)
-        if alive[pid] and started_at >= too_old:
-            continue
-        if due is None:
-            _lose(connection, call_id, attempt)
-        connection.execute(
-            "DELETE FROM reservations WHERE call_id = ? AND attempt = ?", (call_id, attempt)
-        )
-        gone += 1
-    return gone
-
-
-def _lose(connection: Connection, call_id: str, attempt: int) -> None:
-    """Book an attempt that was let through and never settled: it may have been billed."""
-    connection.execute(
-        "INSERT INTO spending (day, provider, profile, project, cost)"
-        " SELECT day, provider, profile, project, cost FROM reservations"
-        " WHERE call_id = ? AND attempt = ? AND cost > 0"
-        " ON CONFLICT (day, provider, profile, project)"
-        " DO UPDATE SET cost = cost + excluded.cost",
-        (call_id, attempt),
-    )
-    connection.execute(
-        "INSERT INTO attempts (call_id, attempt, started_at, day, provider, model, profile,"
-        " session, project, tags, prompt_tokens, completion_tokens, estimated, cost, latency_ms,"
-        " retry, fallback, outcome)"
-        " SELECT call_id, attempt, started_at, day, provider, model, nullif(profile, ''), session,"
-        " nullif(project, ''), tags, prompt_tokens, completion_tokens, 1, cost, 0, 0, 0, 'lost'"
-        " FROM reservations WHERE call_id = ? AND attempt = ?",
-        (call_id, attempt),
-    )
-
-
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # os.kill would end it; the age decides
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OverflowError, PermissionError):
-        return True
-    return True

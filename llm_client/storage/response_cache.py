@@ -97,6 +97,7 @@ class ResponseCache:
             what="response cache",
             remedy="leave it out with `--no-cache`",
             patience=_PATIENCE_SECONDS,
+            keeps=False,  # nobody would ever delete those answers
         )
         self._is_checked = False
         self._rests_until = 0.0
@@ -186,9 +187,11 @@ class ResponseCache:
     def _insert(self, connection: Connection, row: tuple[bytes, float, bytes, bytes]) -> None:
         key, now, digest, body = row
         connection.execute("DELETE FROM responses WHERE key = ?", (key,))
+        # A clock that was wrong leaves answers that are never found and never the oldest.
         connection.execute(
-            "DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE used_at < ? LIMIT ?)",
-            (now - self._ttl, _MOST_REMOVED),
+            "DELETE FROM responses WHERE id IN "
+            "(SELECT id FROM responses WHERE used_at < ? OR used_at > ? LIMIT ?)",
+            (now - self._ttl, now + _USE_SECONDS, _MOST_REMOVED),
         )
         excess = _used_bytes(connection) + len(body) + _ROW_BYTES - self._max_bytes
         if excess > 0:
@@ -219,8 +222,10 @@ class ResponseCache:
             if found.st_mode & 0o077:
                 self._directory.chmod(0o700)
         except OSError as error:
+            is_file = isinstance(error, FileExistsError | NotADirectoryError)
+            reason = "a file is in the place of a directory" if is_file else error.strerror
             raise StoreError(
-                f"Cannot use the response cache {str(self._directory)!r}: {error.strerror}.",
+                f"Cannot use the response cache {str(self._directory)!r}: {reason}.",
                 hint="Name another directory: `export LLM_CLIENT_CACHE_DIR=…`.",
             ) from error
         self._is_checked = True

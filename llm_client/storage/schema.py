@@ -21,6 +21,7 @@ _VERSION_1: Final = (
         day TEXT NOT NULL,             -- of started_at, local: 2026-11-20
         provider TEXT NOT NULL,
         model TEXT NOT NULL,
+        local INTEGER NOT NULL,        -- 1: on this machine, where no price is none to be told
         profile TEXT,
         session TEXT,
         project TEXT,
@@ -63,6 +64,7 @@ _VERSION_1: Final = (
         day TEXT NOT NULL,
         provider TEXT NOT NULL,
         model TEXT NOT NULL,
+        local INTEGER NOT NULL,
         profile TEXT NOT NULL,         -- empty: none
         session TEXT,
         project TEXT NOT NULL,         -- empty: none

@@ -15,19 +15,13 @@ from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
 
 from ..policy.periods import shown_bound
-from ..providers.local import LOCAL
 from ..types.usage import UsageKey, UsageQuery, UsageReport, UsageRow
+from .ledger import storable
 
 __all__ = ["EXPORTED", "DayUsage", "attempts_of", "count", "days_of", "delete", "summarize"]
 
 _MOST: Final = 10**15
 """Tokens or nano-USD (a million dollars) of one attempt."""
-_LOCAL: Final = ", ".join(
-    # A gateway sells on, and a server of any address can be anybody's.
-    f"'{row.name}'"
-    for row in LOCAL
-    if row.base_url and not row.price_id
-)
 
 
 def _sum(column: str) -> str:
@@ -49,9 +43,10 @@ _SUMS: Final = {
     "cache_write_tokens": _sum("cache_write_tokens"),
     "reasoning_tokens": _sum("reasoning_tokens"),
     "estimated": "SUM(estimated AND prompt_tokens IS NOT NULL)",
-    "cost_nano_usd": _sum("cost"),
+    # That an answer from the cache is free says nothing of what the others cost.
+    "cost_nano_usd": f"SUM(CASE WHEN outcome <> 'cached' THEN MIN(cost, {_MOST}) END)",
     "unpriced": f"SUM({_UNPRICED})",  # and local ones
-    "local": f"SUM(CASE WHEN {_UNPRICED} THEN provider IN ({_LOCAL}) END)",
+    "local": f"SUM(CASE WHEN {_UNPRICED} THEN local END)",
     "latency_ms": "AVG(CASE outcome WHEN 'ok' THEN latency_ms END)",
     "time_to_first_token_ms": "AVG(CASE outcome WHEN 'ok' THEN first_token_ms END)",
 }
@@ -89,6 +84,7 @@ _EXPORTED: Final = {
     "attempt": "attempt",
     "provider": "provider",
     "model": "model",
+    "local": "local",
     "profile": "profile",
     "session": "session",
     "project": "project",
@@ -206,6 +202,7 @@ def _exported(values: list[Any]) -> dict[str, Any]:
     return attempt | {
         "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "tags": json.loads(attempt["tags"] or "[]"),
+        "local": bool(attempt["local"]),
         "estimated": bool(attempt["estimated"]),
         "cost": None if attempt["cost"] is None else attempt["cost"] / 1e9,
         "latency_ms": round(attempt["latency_ms"], 3),
@@ -266,6 +263,7 @@ def _wanted(query: UsageQuery) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 def _like(column: str, text: str) -> tuple[str, tuple[str]]:
     """Return the condition that a column is a text, in which `*` stands for anything."""
+    text = storable(text)  # as it was written down
     if "*" not in text:
         return f"{column} = ?", (text,)
     for special in "\\%_":

@@ -1,13 +1,15 @@
 """The ledger as whoever asks about it sees it: a file that is read and never made.
 
 Owns how it is opened for reading: beside all writers, without migrating, repairing or creating
-anything. Deleting goes through the ledger's own `Database`. A connection lives as long as one
-question, so a store can be asked from any thread.
+anything; only what attempts of dead processes may have cost is booked first. Deleting goes through
+the ledger's own `Database`. A connection lives as long as one question, so a store can be asked
+from any thread.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from ..types.usage import UsageQuery, UsageReport
 from . import usage_queries
 from .database import StoreError
 from .ledger import ledger_file, open_ledger
+from .lost import has_lost, write_off
 from .schema import MIGRATIONS
 from .usage_queries import DayUsage
 
@@ -26,6 +29,8 @@ __all__ = ["UsageStore"]
 T = TypeVar("T")
 
 _PATIENCE_SECONDS: Final = 30.0
+_WRITE_OFF_SECONDS: Final = 1.0
+"""How long a question waits to have the attempts of dead processes booked; else it goes without."""
 _PAGE_ROWS: Final = 2_000
 """What is exported at once: reading on for long would keep the log from being written back."""
 _DELETED_ROWS: Final = 20_000
@@ -37,6 +42,8 @@ _REASONS: Final = {
     sqlite3.SQLITE_NOTADB: "it is damaged, or no ledger",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
 }
+_NO_ROOM_BESIDE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+"""What SQLite says where it cannot make the files that it needs beside the ledger."""
 
 
 class UsageStore:
@@ -111,22 +118,35 @@ class UsageStore:
         """Run `work` on one unchanging state of the ledger."""
         try:
             with closing(self._opened()) as connection:
+                if has_lost(connection, time.time()):
+                    self._write_off()
                 connection.execute("BEGIN")
                 return work(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._failure(error) from error
+
+    def _write_off(self) -> None:
+        """Book the attempts of processes that died, as the next call would, if it can be done now."""
+        with (
+            suppress(sqlite3.Error),
+            closing(self._connect("mode=rw", _WRITE_OFF_SECONDS)[0]) as connection,
+            connection,  # which commits
+        ):
+            connection.execute("BEGIN IMMEDIATE")
+            write_off(connection, time.time())
 
     def _opened(self) -> sqlite3.Connection:
         """Return a connection that cannot write; to an empty ledger where there is none."""
-        if not self._path.exists():
+        try:
+            self._path.stat()
+        except FileNotFoundError:
             return _empty()
         try:
             connection, version = self._connect("mode=ro")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            if error.sqlite_errorcode & 0xFF not in _NO_ROOM_BESIDE:
                 raise
-            # The files beside it cannot be made: it is on a disk that is read-only as a whole.
-            connection, version = self._connect("immutable=1")
+            connection, version = self._connect_alone()
         if version == len(MIGRATIONS):
             return connection
         connection.close()
@@ -134,7 +154,7 @@ class UsageStore:
             raise ConfigurationError(
                 f"The ledger {str(self._path)!r} has version {version}, and this program knows "
                 f"only version {len(MIGRATIONS)}.",
-                hint="Upgrade with `pip install --upgrade llm_client`.",
+                hint="Upgrade llm-client.",
             )
         if not version:
             return _empty()
@@ -142,24 +162,47 @@ class UsageStore:
             database.read(lambda _: None)  # brings it to the newest version
         return self._opened()
 
-    def _connect(self, how: str) -> tuple[sqlite3.Connection, int]:
+    def _connect(
+        self, how: str, patience: float = _PATIENCE_SECONDS
+    ) -> tuple[sqlite3.Connection, int]:
         """Return a connection, and the version of the database."""
         address = f"{self._path.absolute().as_uri()}?{how}"
-        connection = sqlite3.connect(
-            address, uri=True, timeout=_PATIENCE_SECONDS, isolation_level=None
-        )
+        connection = sqlite3.connect(address, uri=True, timeout=patience, isolation_level=None)
         try:
             return connection, connection.execute("PRAGMA user_version").fetchone()[0]
         except BaseException:
             connection.close()
             raise
 
-    def _failure(self, error: sqlite3.Error) -> StoreError:
+    def _connect_alone(self) -> tuple[sqlite3.Connection, int]:
+        """Return a connection to a ledger in a directory that is read-only, and its version.
+
+        SQLite then looks past its log, in which the latest attempts may still be: copies are read.
+        """
+        log = Path(f"{self._path}-wal")
+        if not log.is_file():
+            return self._connect("immutable=1")
+        from shutil import copyfile
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory() as directory:
+            copied = UsageStore(Path(directory) / self._path.name)
+            copyfile(self._path, copied._path)
+            copyfile(log, f"{copied._path}-wal")
+            connection, version = copied._connect("mode=ro")
+            with closing(connection):
+                in_memory = sqlite3.connect(":memory:", isolation_level=None)
+                connection.backup(in_memory)
+        return in_memory, version
+
+    def _failure(self, error: sqlite3.Error | OSError) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        reason = error.strerror if isinstance(error, OSError) else _REASONS.get(code, error)
         return StoreError(
-            f"Cannot read the ledger {str(self._path)!r}: {_REASONS.get(code, error)}.",
-            hint="The next call keeps it under another name beside it and begins a new one."
+            f"Cannot read the ledger {str(self._path)!r}: {reason}.",
+            hint="The next call keeps it under another name beside it and begins a new one; "
+            "budgets begin anew."
             if damaged
             else None,
         )

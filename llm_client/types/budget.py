@@ -16,6 +16,7 @@ __all__ = ["AMOUNTS", "Budget", "OnExceeded"]
 
 OnExceeded: TypeAlias = Literal["block", "warn"]
 AMOUNTS = ("per_call_usd", "daily_usd", "weekly_usd", "monthly_usd", "total_usd")
+_PARTS = ("projects", "profiles", "providers")
 _MOST_USD = 1e9
 """An amount in nano-USD fits into 64 bits up to nine times this."""
 
@@ -33,7 +34,7 @@ class Budget:
     monthly_usd: float | None = None
     """From the first."""
     total_usd: float | None = None
-    """Since the ledger began, or was reset."""
+    """Since the ledger began. What is pruned from it still counts."""
     on_exceeded: OnExceeded = "block"
     """`warn` lets the call through and says so."""
     projects: Mapping[str, Budget] = field(default_factory=dict)
@@ -51,3 +52,17 @@ class Budget:
                 hint="Use block or warn.",
                 param="on_exceeded",
             )
+        for name in _PARTS:
+            for label, part in getattr(self, name).items():
+                _check_part(f"{name}[{label!r}]", part)
+
+
+def _check_part(name: str, part: object) -> None:
+    if not isinstance(part, Budget):
+        raise ValidationError(f"{name} {part!r} is no Budget.", param=name)
+    if any(getattr(part, inner) for inner in _PARTS):
+        raise ValidationError(
+            f"{name} has parts of its own, which would not hold.",
+            hint="Put them into the budget of everything.",
+            param=name,
+        )

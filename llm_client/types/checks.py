@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import get_args
 
 from ..exceptions import ValidationError
 
-__all__ = ["LONGEST_SECONDS", "check_count", "check_range", "check_seconds", "check_word"]
+__all__ = [
+    "LONGEST_SECONDS",
+    "check_count",
+    "check_range",
+    "check_seconds",
+    "check_type",
+    "check_word",
+]
 
 LONGEST_SECONDS = 1_000_000.0
 """Eleven days. The operating systems' own waits overflow at twice that."""
@@ -25,7 +31,7 @@ def check_range(name: str, value: object, low: float, high: float) -> None:
     """Refuse what is no number, or not from `low` to `high`."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValidationError(f"{name} {value!r} is not a number.", param=name)
-    if not (math.isfinite(value) and low <= value <= high):
+    if not low <= value <= high:  # nothing is of what is no number
         raise ValidationError(f"{name} {value!r} is out of range: {low:g} to {high:g}.", param=name)
 
 
@@ -34,6 +40,12 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
     check_range(name, value, 0.0, LONGEST_SECONDS)
     if value == 0 and not zero:
         raise ValidationError(f"{name} {value!r} must be more than 0 seconds.", param=name)
+
+
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], what: str) -> None:
+    """Refuse what is of none of some types; `what` says in words what it must be."""
+    if not isinstance(value, kinds):
+        raise ValidationError(f"{name} {value!r} is not {what}.", param=name)
 
 
 def check_word(name: str, value: object, words: object) -> None:

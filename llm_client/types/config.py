@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .checks import check_count, check_seconds, check_word
+from ..exceptions import ValidationError
+from .checks import check_count, check_range, check_seconds, check_type, check_word
 from .secret import Secret, without_password
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class LLMConfig:
     """`None`: as profile or configuration say, else `order`."""
 
     def __post_init__(self) -> None:
+        self._check_types()
         if isinstance(self.api_key, str):
             object.__setattr__(self, "api_key", Secret(self.api_key) if self.api_key else None)
         check_word("overflow", self.overflow, Overflow)
@@ -93,6 +95,27 @@ class LLMConfig:
         for name in ("max_retries", "requests_per_minute", "tokens_per_minute"):
             if (value := getattr(self, name)) is not None:
                 check_count(name, value, least=0 if name == "max_retries" else 1)
+        if self.retry_exponential_base is not None:
+            check_range("retry_exponential_base", self.retry_exponential_base, 0.0, 1e6)
+
+    def _check_types(self) -> None:
+        for name in ("provider", "base_url", "dialect", "model"):
+            check_type(name, getattr(self, name), (str, type(None)), "a text")
+        if not isinstance(self.api_key, str | Secret | None):  # which is never shown
+            raise ValidationError("api_key is not a text.", param="api_key")
+        for name in ("options", "fields"):
+            check_type(name, getattr(self, name), Mapping, "a mapping")
+        chain: object = self.fallback_configs
+        if isinstance(chain, str) or not isinstance(chain, Sequence):
+            raise ValidationError(
+                f"fallback_configs {chain!r} is not a list.",
+                hint="Write `fallback_configs=[LLMConfig(…)]`.",
+                param="fallback_configs",
+            )
+        if self.budget is not None:
+            from .budget import Budget
+
+            check_type("budget", self.budget, Budget, "a Budget")
 
     def __repr__(self) -> str:
         """Show what is set, without a password that the address may hold."""

@@ -10,6 +10,7 @@ from ..exceptions import LLMError
 from .response import Usage
 
 __all__ = [
+    "Asking",
     "AttemptRecord",
     "Event",
     "FallingBack",
@@ -59,6 +60,18 @@ class AttemptRecord:
     attempt: int = 1
     """Position among the attempts of the call, from 1; 0 for an answer from the response cache."""
     labels: Labels = Labels()
+    local: bool = False
+    """Whether the target was on this machine, and nobody who sells: without a price it was free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A call begins; said of a preview too."""
+
+    target: str
+    """Who is asked first."""
+    reason: str = ""
+    """Why, where nothing named it; empty also where a `Notice` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ class Waiting:
 
     target: str
     seconds: float
+    limited: bool = False
+    """Whether it is the configured limit that leaves no place; else the provider said when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +113,5 @@ class Notice:
     text: str
 
 
-Event: TypeAlias = AttemptRecord | Retrying | FallingBack | Waiting | Notice
+Event: TypeAlias = Asking | AttemptRecord | Retrying | FallingBack | Waiting | Notice
 Observer: TypeAlias = Callable[[Event], None]

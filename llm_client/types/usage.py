@@ -31,9 +31,9 @@ UsageKey: TypeAlias = Literal[
 """What usage can be grouped by. Days are local, weeks are those of ISO 8601, from Monday."""
 When: TypeAlias = "str | date | datetime | timedelta"
 """A time as users say it: `2026-11-20`, `2026-11`, `2026-W47`, `2026`, an ISO time, `today`,
-`yesterday`, `week`, `last-week`, `month`, `last-month`, `year`, `last-year`, `7d`, `2w`, `12h`, `all`.
-`7d` begins with the first of the last seven days, today included; a `timedelta` goes back from now
-to the second; a time without an offset is local."""
+`yesterday`, `week`, `last-week`, `month`, `last-month`, `year`, `last-year`, `7d`, `2w`, `1y`, `12h`,
+`30min`, `all`. `7d` begins with the first of the last seven days, today included; a `timedelta` goes
+back from now to the second; a time without an offset is local."""
 Bound: TypeAlias = str | float
 """One end of a span: a local day as a text, which is inside, or Unix time in seconds: from then, and
 until before then."""

@@ -174,8 +174,8 @@ def test_unknown_model_of_a_server_without_a_list_is_still_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        pytest.param(["-p", "olama"], 3, "Did you mean 'ollama'?", id="provider"),
-        pytest.param(["-m", "olama/x"], 3, "Did you mean 'ollama'?", id="provider-in-model"),
+        pytest.param(["-p", "olama"], 3, "Did you mean 'ollama', ", id="provider"),
+        pytest.param(["-m", "olama/x"], 3, "Did you mean 'ollama', ", id="provider-in-model"),
         pytest.param(["-p", "openai-compatible", "-m", "x"], 3, "--base-url", id="no-address"),
         pytest.param(["-u", "ftp://x", "-m", "x"], 3, "no address of a server", id="bad-address"),
         pytest.param(["-m", "openai/gpt-5-mini"], 3, "export OPENAI_API_KEY=", id="no-key"),
@@ -190,6 +190,7 @@ def test_unknown_model_of_a_server_without_a_list_is_still_told() -> None:
         pytest.param(["--retries", "-1"], 2, "-1 is not in the range", id="retries"),
         pytest.param(["--option", "num_ctx"], 2, "'num_ctx' is not KEY=VALUE", id="option"),
         pytest.param(["--option", "x=NaN"], 2, "cannot be written as JSON", id="option-nan"),
+        pytest.param(["--fallback", " "], 2, "--fallback ' ' is empty", id="fallback"),
         pytest.param(["--color", "blue"], 2, "--color 'blue' is not auto", id="color"),
         pytest.param(["--frobnicate"], 2, "No such option: --frobnicate", id="unknown-flag"),
     ],
@@ -212,6 +213,25 @@ def test_wrong_argument_is_told_with_its_value_and_sends_nothing(
     assert message in f"{told['message']} {told['hint']}"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["usage", "--by"], "llm-client usage"),
+        (["usage", "export", "-o"], "llm-client usage export"),
+        (["generate", "hi", "--fallback"], "llm-client generate"),
+        (["models", "show", "--timeout"], "llm-client models show"),
+        (["--help-me"], "llm-client"),
+    ],
+    ids=["usage", "usage-export", "generate", "models-show", "none"],
+)
+def test_misunderstood_flag_points_to_the_help_of_its_command(
+    arguments: list[str], command: str
+) -> None:
+    result = run(*arguments)
+    assert result.status == 2
+    assert f"`{command} --help`" in result.stderr.replace("python -m llm_client", "llm-client")
+
+
 def test_unknown_command_names_the_nearest() -> None:
     result = run("generat", "hi")
     assert result.status == 2
@@ -232,7 +252,9 @@ def test_read_only_home_does_not_cost_the_answer(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("LLM_CLIENT_CACHE_DIR")
     with fault_server(answer("Yes.")) as server:
         result = ask(server.url, "hi")
-    assert (result.status, result.stdout, result.stderr) == (0, b"Yes.\n", "")
+    assert (result.status, result.stdout) == (0, b"Yes.\n")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Cannot use the ledger ")
 
 
 def test_read_only_home_does_not_cost_the_answer_of_the_demo_model(

@@ -136,7 +136,11 @@ def test_cache_that_cannot_be_used_costs_one_line(clean_environment: Path) -> No
 
     assert (result.status, result.stdout) == (0, b"Yes.\n")
     (line,) = result.stderr.splitlines()
-    assert line.startswith("The response cache failed: Cannot use the response cache")
+    assert line.startswith("Cannot use the response cache '")
+    assert line.endswith(
+        "': a file is in the place of a directory. "
+        "Name another directory: `export LLM_CLIENT_CACHE_DIR=…`."
+    )
 
 
 def test_sixteen_runs_at_once_share_one_cache(clean_environment: Path) -> None:

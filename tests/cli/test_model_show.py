@@ -159,6 +159,14 @@ def test_model_that_is_not_listed_is_not_found(
     assert as_json.json["error"]["type"] == "ModelNotFoundError"
 
 
+def test_model_that_is_not_listed_at_an_address_names_the_address() -> None:
+    with fault_server(listed("one")) as server:
+        result = run("models", "show", "xyz", "-u", server.url)
+
+    assert result.status == ExitStatus.MODEL_NOT_FOUND
+    assert f"`llm-client models -u {server.url}/v1 --all` lists what it has" in result.stderr
+
+
 def test_without_a_key_the_price_list_tells_what_it_knows() -> None:
     result, as_json = (run("models", "show", "openai/gpt-4o", *flags) for flags in ([], ["--json"]))
 
@@ -168,6 +176,15 @@ def test_without_a_key_the_price_list_tells_what_it_knows() -> None:
     assert "listed" not in facts(result)
     assert as_json.json["note"] == "No key for 'openai'."
     assert as_json.json["age_seconds"] is None
+
+
+@pytest.mark.parametrize("spec", ["openai/gpt-4o", "openrouter/openai/gpt-4o"])
+def test_model_of_a_list_that_nobody_has_is_not_said_to_be_the_default(spec: str) -> None:
+    result, as_json = (run("models", "show", spec, *flags) for flags in ([], ["--json"]))
+
+    assert result.status == 0
+    assert "asked" not in facts(result)
+    assert not as_json.json["is_provider_default"]
 
 
 def test_provider_that_fails_leaves_the_price_list_or_its_own_error(

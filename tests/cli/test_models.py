@@ -14,6 +14,7 @@ from ..conftest import LLAMA_KEY
 from ..support.fault_server import (
     Received,
     Wire,
+    fault_server,
     garbage,
     html,
     respond,
@@ -342,6 +343,22 @@ def test_json_is_one_object_with_everything(monkeypatch: pytest.MonkeyPatch) -> 
     assert error["status"] == 500
 
 
+def test_list_without_a_model_is_told() -> None:
+    with fault_server(listed()) as server:
+        result = run("models", "-u", server.url)
+
+    assert (result.status, result.text, result.stderr) == (0, "", "The list is empty.\n")
+
+
+def test_list_that_trickles_in_is_given_up_after_the_seconds_that_were_said() -> None:
+    with fault_server(respond(200, JSON, pieces=[(0.1, b" ")] * 1000)) as server:
+        result = run("models", "-u", server.url, "--timeout", "0.5")
+
+    assert result.status == 4
+    assert f"{server.url}/v1 did not send its whole list in time." in result.stderr
+    assert "`--timeout SECONDS`" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected", "words"),
     [
@@ -355,7 +372,7 @@ def test_json_is_one_object_with_everything(monkeypatch: pytest.MonkeyPatch) -> 
         pytest.param(["--nosuch"], 2, "--nosuch", id="flag"),
         pytest.param(["nosuch"], 2, "nosuch", id="command"),
         pytest.param(["--config", "/nosuch.toml"], 3, "There is no configuration", id="config"),
-        pytest.param(["--refresh", "show", "x/y"], 2, "Flags stand behind", id="place"),
+        pytest.param(["--all", "show", "x/y"], 2, "--all in front of 'show'", id="place"),
     ],
 )
 def test_what_cannot_be_done_says_why_and_what_to_do(

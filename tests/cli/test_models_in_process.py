@@ -14,7 +14,7 @@ from llm_client.cli import models as module
 from llm_client.cli.environment import Environment
 from llm_client.cli.guard import guarded
 from llm_client.cli.model_facts import Listing, Marks, first_names, is_named
-from llm_client.cli.models import ModelsCommand, ask, run_models, terminal_width
+from llm_client.cli.models import ModelsCommand, ask, show_models
 from llm_client.cli.progress import Progress
 from llm_client.cli.signals import Terminated
 from llm_client.configured import Configured, configured_providers
@@ -39,6 +39,17 @@ def make_environment() -> Environment:
         stderr=io.StringIO(),
         stderr_is_terminal=False,
         environ=os.environ,
+    )
+
+
+def run_models(command: ModelsCommand, environment: Environment) -> int:
+    progress = Progress(environment, quiet=False, verbose=command.verbose)
+    return guarded(
+        lambda: show_models(command, environment, progress),
+        environment,
+        progress,
+        json=command.json,
+        debug=command.debug,
     )
 
 
@@ -123,7 +134,7 @@ def test_server_on_its_usual_port_is_listed_by_its_name(
 
 
 def test_width_of_no_terminal_is_the_usual_one() -> None:
-    assert terminal_width(make_environment()) == 80
+    assert make_environment().columns == 80
 
 
 # --- what is marked ---------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ..support.fault_server import FaultServer, fault_server
-from .program import answer, body_of, run
+from .program import answer, body_of, ending, error, run, stream, text
+from .terminal import terminal
 
 ROUTED = """
 [profiles.default]
@@ -74,6 +76,51 @@ def test_dry_run_shows_who_would_be_asked(tmp_path: Path) -> None:
 
         assert one.requests == two.requests == []
         assert result.json["url"] == f"{two.url}/v1/chat/completions"
+
+
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]], ids=["asked", "dry run"])
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "lines"),
+    [
+        (
+            ["--task", "planning", "hi"],
+            b"",
+            ["Using two/plans: `[routing]` names it for the task 'planning'."],
+        ),
+        (
+            ["Sum up"],
+            b"word " * 40_000,
+            ["Asking two/reads: the prompt is too long for one/m."],
+        ),
+        (["hi"], b"", ["Using one/m: it is the profile 'default' of {config}."]),
+    ],
+    ids=["task", "length", "nothing"],
+)
+def test_verbose_names_who_is_really_asked(
+    tmp_path: Path, arguments: list[str], stdin: bytes, lines: list[str], flags: list[str]
+) -> None:
+    with fault_server(answer("yes")) as one, fault_server(answer("yes")) as two:
+        config = written(tmp_path, one, two)
+        result = run("generate", "--config", config, "-v", *flags, *arguments, stdin=stdin)
+
+    said = result.stderr.splitlines()[: None if flags else -1]  # the last is about the answer
+    assert said == [line.format(config=config) for line in lines]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_spinner_names_who_is_really_asked(tmp_path: Path) -> None:
+    slow = stream((0.8, b""), *text("Yes."), *ending())
+    with fault_server(error(401, "no")) as one, fault_server(slow) as two:
+        config = written(tmp_path, one, two)
+        with terminal("generate", "--config", config, "--task", "planning", "hi") as routed:
+            assert routed.finish() == 0
+        chain = ("--fallback", "two/next")
+        with terminal("generate", "--config", config, *chain, "hi") as fallen:
+            assert fallen.finish() == 0
+
+    for seen, name in ((routed, b"two/plans"), (fallen, b"two/next")):
+        assert b"waiting for " + name in seen.raw
+        assert b"waiting for one/m" not in seen.raw
 
 
 def test_task_without_an_entry_is_a_matter_of_configuration(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def filled(ledger: Path) -> Path:
         attempt("b", 1, at=f"{day(1)}T13:00", outcome="error", tokens=None, error_type="X"),
         attempt("b", 2, at=f"{day(1)}T13:01", spec="gemini/gemini-3", cost=0.25),
         attempt("c", at=f"{day(3)}T12:00", spec="gemini/gemini-3", cost=None, estimated=True),
-        attempt("d", at=f"{day(4)}T12:00", spec="ollama/llama3.2", cost=None, labels=web),
+        attempt("d", at=f"{day(4)}T12:00", spec="ollama/llama3.2", cost=None, labels=web, is_local=True),
         attempt("old", at=f"{day(60)}T12:00", spec="openai/gpt-4", cost=9.0),
     )
 
@@ -244,8 +244,8 @@ def test_terminal_shows_no_table_of_nothing(
         (["--outcome", "fine"], "outcome 'fine' is none of"),
         (["--json", "--csv"], "--json and --csv are two forms"),
         (["--color", "red"], "--color 'red'"),
-        (["--since", "7d", "export"], "--since stands in front of 'export'"),
-        (["--json", "-p", "x", "prune"], "--provider, --json stands in front of 'prune'"),
+        (["--since", "7d", "export"], "--since in front of 'export' would not count"),
+        (["--json", "-p", "x", "prune"], "--provider, --json in front of 'prune' would not"),
         (["report"], "No such command 'report'"),
         (["export", "--format", "xml"], "--format 'xml' is neither jsonl nor csv"),
         (["export", "--since", "foo"], "since 'foo' is no time"),
@@ -358,11 +358,13 @@ def test_colour_can_be_turned_off(filled: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @on_terminals
-def test_dumb_terminal_gets_text(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dumb_terminal_gets_a_table_that_fits(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    seen = shown(columns=200)
+    seen = shown(columns=60)
     assert b"\x1b" not in seen.raw
-    assert seen.screen[0].split()[:2] == ["model", "calls"]
+    assert seen.screen[2].split()[:2] == ["Model", "Calls"]
 
 
 @on_terminals

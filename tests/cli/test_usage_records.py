@@ -76,7 +76,7 @@ def test_nothing_to_prune_is_told_and_nothing_is_made(
 ) -> None:
     result = run("usage", "prune", "--older-than", "3650d", "--yes")
     assert (result.status, result.stderr) == (0, "")
-    assert result.text.startswith("No attempts from up to 20")
+    assert result.text.startswith("No attempts up to 20")
     assert len(left(filled)) == 4
 
 
@@ -97,7 +97,7 @@ def pruned(answer: bytes) -> tuple[Terminal, int]:
 def test_prune_asks_with_the_number_and_deletes_on_yes(filled: Path, answer: bytes) -> None:
     seen, status = pruned(answer)
     assert status == 0
-    assert f"Delete 2 attempts from up to {day(90)}?" in " ".join(seen.screen)
+    assert f"Delete 2 attempts up to {day(90)}?" in " ".join(seen.screen)
     assert "2 attempts deleted." in seen.screen
     assert len(left(filled)) == 2
 

@@ -81,7 +81,7 @@ def limited(seconds: str) -> Script:
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        pytest.param("5s", ["openai-compatible/m: waiting N s for the rate limit."], id="long"),
+        pytest.param("5s", ["openai-compatible/m: waiting N s for the rate limit, as the provider asked."], id="long"),
         pytest.param("1s", [], id="short"),
     ],
 )
@@ -107,14 +107,19 @@ def test_other_process_leaves_a_provider_alone_that_asks_for_long() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limited", "why"), [(True, "configured rate limit"), (False, "rate limit, as the provider asked")]
+)
+@pytest.mark.parametrize(
     ("seconds", "waiting"),
     [(0.5, ""), (2.0, ""), (2.01, "waiting 3 s"), (12.0, "waiting 12 s")],
 )
-def test_wait_is_said_in_whole_seconds_from_two_on(seconds: float, waiting: str) -> None:
+def test_wait_is_said_in_whole_seconds_from_two_on(
+    seconds: float, waiting: str, limited: bool, why: str
+) -> None:
     environment = make_environment()
-    Progress(environment, quiet=False, verbose=False)(Waiting("a/b", seconds))
+    Progress(environment, quiet=False, verbose=False)(Waiting("a/b", seconds, limited))
 
-    line = f"a/b: {waiting} for the rate limit.\n"
+    line = f"a/b: {waiting} for the {why}.\n"
     assert said(environment) == (line if waiting else "")
 
 

@@ -179,6 +179,7 @@ def test_in_band_word_of_a_failed_generation_is_no_api_error(code: str, kind: ty
     [
         ("This model's maximum context length is 4096 tokens", ContextLengthError),
         ("prompt is too long: 9 tokens > 8", ContextLengthError),
+        ("input length and `max_tokens` exceed context limit: 5 + 4 > 8", ContextLengthError),
         ("Input is too long for requested model.", ContextLengthError),
         ("the input exceeds the context length of 8", ContextLengthError),
         ("input length exceeds maximum", ContextLengthError),

@@ -143,6 +143,7 @@ def test_every_field_of_a_request_is_said_or_refused() -> None:
         "stream": "stream",
         "extra_body": "echo",
         "schema_type": None,  # what the parsed answer becomes, nothing on the wire
+        "idempotency_key": None,  # a header, which the engine adds
     }
     assert {field.name for field in fields(LLMRequest)} == {
         *said,

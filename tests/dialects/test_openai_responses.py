@@ -339,6 +339,7 @@ def test_every_field_of_a_request_is_said_or_refused() -> None:
         "tool_choice": "tool_choice",
         "schema": "text",
         "schema_type": None,  # what the parsed answer becomes, nothing on the wire
+        "idempotency_key": None,  # a header, which the engine adds
         "reasoning_effort": "reasoning",
         "extra_body": "truncation",
         "stream": "stream",

@@ -23,7 +23,7 @@ from llm_client.types.config import RetrySettings
 from llm_client.types.events import FallingBack
 from llm_client.types.secret import Secret
 
-from .scenarios import Answer, Expected, Opening, Refused, Scenario, Wait, event, sse
+from .scenarios import Answer, Cut, Expected, Opening, Refused, Scenario, Wait, event, sse
 from .scripted import Played, play_async, play_sync, target
 
 BAD_KEY = Answer((b'{"error": {"code": "invalid_api_key"}}',), 401)
@@ -48,7 +48,7 @@ class Calls:
 
     def __call__(self, *openings: Opening, **fields: Any) -> Played:
         one = fields.pop("targets", self.targets)
-        deadline = fields.pop("deadline", None)
+        deadline, retries = fields.pop("deadline", None), fields.pop("retries", 0)
         scenario = Scenario(
             "",
             openings,
@@ -56,7 +56,7 @@ class Calls:
             stream=self.stream,
             targets=one,
             deadline=deadline,
-            retry=RetrySettings(max_retries=0),
+            retry=RetrySettings(max_retries=retries),
         )
         return self.play(scenario, now=self.now, cool_downs=self.cool_downs, **fields)
 
@@ -213,6 +213,24 @@ def test_deadline_that_ran_out_blames_nobody(calls: Calls) -> None:
 
     assert type(late.error).__name__ == "TimeoutError"
     assert asked(later) == ["p0"]
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        pytest.param(BUSY, "p1", id="down"),
+        pytest.param(Answer((Cut(),)), "p1", id="broken-off"),
+        pytest.param(SLOW_DOWN, "p0", id="429"),
+    ],
+)
+def test_deadline_that_ran_out_after_a_failure_blames_who_failed(
+    calls: Calls, first: Answer, expected: str
+) -> None:
+    late = calls(first, SILENT, deadline=5.0, retries=1)
+    later = calls(sse("b"))
+
+    assert type(late.error).__name__ == "TimeoutError"
+    assert asked(later) == [expected]
 
 
 def test_failure_in_the_middle_of_an_answer_is_not_remembered(play: Callable[..., Played]) -> None:

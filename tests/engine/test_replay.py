@@ -18,18 +18,13 @@ from llm_client.types.request import LLMRequest
 from llm_client.types.response import LLMResponse, Usage
 from llm_client.types.target import Target
 
-from .scenarios import Answer, Expected, Opening, Scenario, whole
-from .scripted import Played, Stage, play_async, play_sync, sync_driver, target
+from .calls import HELLO, PLAYERS, scenario
+from .scenarios import Answer, Opening, whole
+from .scripted import Played, Stage, sync_driver, target
 
-PLAYERS = [pytest.param(play_sync, id="sync"), pytest.param(play_async, id="async")]
-HELLO = LLMRequest((Message("user", "hi"),))
 BRIEF = replace(HELLO, messages=(Message("system", "Be brief."), *HELLO.messages))
 HIT = LLMResponse("Hi.", "m-1", "p0", "stop", usage=Usage(3, 4, 7, estimated_cost=0.5))
 MODELS = Answer((json.dumps({"data": [{"id": "chosen"}]}).encode(),), headers=())
-
-
-def scenario(*openings: Opening, **fields: Any) -> Scenario:
-    return replace(Scenario("", openings, Expected(())), **{"stream": False, **fields})
 
 
 class Cache:

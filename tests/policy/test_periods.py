@@ -68,6 +68,8 @@ def test_named_days_are_inside_on_both_ends(said: Any, first: str, last: str) ->
         ("1d", "2026-11-20", "2026-11-19"),
         ("7d", "2026-11-14", "2026-11-13"),
         ("2w", "2026-11-07", "2026-11-06"),
+        ("1y", "2025-11-21", "2025-11-20"),
+        ("10y", "2016-11-21", "2016-11-20"),
         ("30d", "2026-10-22", "2026-10-21"),
         ("0d", "2026-11-21", "2026-11-20"),
     ],
@@ -90,6 +92,7 @@ def test_days_ago_include_today_and_until_them_is_the_rest(
         pytest.param("2026-11-20T14:30+05:30", utc(2026, 11, 20, 9), id="offset"),
         pytest.param("2026-07-01T12:00", utc(2026, 7, 1, 10), id="summer"),
         pytest.param("12h", utc(2026, 11, 20, 2, 30), id="hours"),
+        pytest.param("30min", utc(2026, 11, 20, 14, 0), id="minutes"),
         pytest.param("720h", utc(2026, 10, 21, 14, 30), id="hours-over-the-change-of-clocks"),
         pytest.param(timedelta(days=30), utc(2026, 10, 21, 14, 30), id="timedelta"),
         pytest.param(datetime(2026, 7, 1, 12), utc(2026, 7, 1, 10), id="naive"),
@@ -115,7 +118,7 @@ def test_all_has_no_bound() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        *("", "foo", "7", "7m", "d", "-7d", "7.5d", "2026-13", "2026-00", "2026-02-30", "0000"),
+        *("", "foo", "7", "9999y", "d", "-7d", "7.5d", "2026-13", "2026-00", "2026-02-30", "0000"),
         *("2026-W54", "2026-W00", "20261120", "2026-11-20T25:00", "14:30", "2026-11-2", "9999"),
         *("999999d", "999999w", "this-day", "tomorrow", "2026-W47-1", "٧d٧"),
         *(5, 5.0, True, object, timedelta(days=10**8)),
@@ -131,6 +134,20 @@ def test_what_is_no_time_is_refused_with_examples(said: Any) -> None:
     assert "2026-11-20" in (caught.value.hint or "")
     with pytest.raises(ValidationError, match="until"):
         bounds(None, said, NOW)
+
+
+@pytest.mark.parametrize("said", ["3m", "30M"])
+def test_letter_that_could_be_minutes_or_months_is_refused(said: str) -> None:
+    # `prune --older-than 3m` would delete years of attempts.
+    with pytest.raises(ValidationError) as caught:
+        before("--older-than", said, NOW)
+
+    assert caught.value.message == f"--older-than {said!r} is no time."
+    assert caught.value.hint == "Minutes are `30min`, and months `90d` or `2026-11`."
+
+
+def test_year_before_the_29th_of_february_is_the_28th() -> None:
+    assert bounds("1y", None, datetime(2028, 2, 29, 12)) == ("2027-03-01", None)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,18 @@ def test_unknown_provider_in_a_spec_names_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="no provider 'olama'") as caught:
         resolve_target(LLMConfig(model="olama/llama3.2"), NO_SETTINGS, {})
 
-    assert "Did you mean 'ollama'?" in str(caught.value.hint)
+    assert "Did you mean 'ollama', " in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "config", [LLMConfig(model="wrk/m"), LLMConfig(provider="wrk")], ids=["spec", "provider"]
+)
+def test_unknown_provider_near_a_configured_one_names_that(config: LLMConfig) -> None:
+    settings = configured(work=ProviderSettings(base_url="http://w"))
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_target(config, settings, {})
+
+    assert "Did you mean 'work'?" in str(caught.value.hint)
 
 
 def test_unknown_provider_is_refused() -> None:

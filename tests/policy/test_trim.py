@@ -116,6 +116,18 @@ def test_result_of_a_tool_goes_with_its_call() -> None:
     assert shorter.messages == (talk[0], *talk[4:])
 
 
+def test_nothing_but_instructions_is_left_as_it_is() -> None:
+    alone = (Message("developer", "a b c " * 100), SYSTEM)
+
+    assert trim(alone, 10, by_words) == Shorter(alone)
+
+
+def test_call_of_a_tool_that_no_user_asked_for_goes_with_its_result() -> None:
+    begun = (call("1"), result("1", 50), call("2"), result("2"))
+
+    assert trim(begun, 10, by_words) == Shorter(begun[2:], left_out=2)
+
+
 def test_newest_result_of_a_tool_is_cut_and_not_left_out() -> None:
     talk = (said("user", 5, "q"), call("a"), result("a", 50), call("b"), result("b", 5000))
     shorter = trim(talk, 200, by_words)
@@ -270,11 +282,13 @@ def test_transcript_tells_who_said_what() -> None:
         Message("user", (Text("Look"), Image(PNG), Document(b"%PDF-1"))),
         Message("assistant", "I do", tool_calls=(ToolCall("1", "zoom", '{"by": 2}'),)),
         Message("tool", "x" * 100, tool_call_id="1"),
-        Message("assistant", ""),
+        Message("assistant", "", tool_calls=(ToolCall("2", "find", "y" * 50),)),
     ]
 
     assert transcript(talk, 20) == (
         "User: [image]\n\nUser: [document]\n\nUser: Look\n\nAssistant: I do\n\n"
         'Assistant calls zoom({"by": 2})\n\n'
-        "Result of a tool: xxxxxxxxxx\n\n[… 80 characters left out …]\n\nxxxxxxxxxx"
+        "Result of a tool: xxxxxxxxxx\n\n[… 80 characters left out …]\n\nxxxxxxxxxx\n\n"
+        "Assistant calls find(yyyyyyyyyy\n\n[… 30 characters left out …]\n\nyyyyyyyyyy)",
+        110,
     )

@@ -216,23 +216,33 @@ def test_provider_is_found_in_any_case(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("opnai", "openai"),
-        ("olama", "ollama"),
-        ("LM-Studio", "lmstudio"),
-        ("llama.cpp", "llamacpp"),
+        ("opnai", "'openai'"),
+        ("LM-Studio", "'lmstudio'"),
+        ("gemni", "'gemini' or 'gmi'"),
+        ("olama", "'ollama', 'llama' or 'lambda'"),
+        ("wrk", "'work'"),
     ],
 )
 def test_unknown_provider_suggests_the_nearest(name: str, near: str) -> None:
     with pytest.raises(ConfigurationError, match=f"There is no provider {name!r}.") as caught:
-        find_provider(name)
+        find_provider(name, ["work", "home"])
     assert caught.value.hint == (
-        f"Did you mean {near!r}? Any other OpenAI-compatible server: `--base-url URL`."
+        f"Did you mean {near}? Any other OpenAI-compatible server: `--base-url URL`."
     )
 
 
 @pytest.mark.parametrize("name", ["", "zzz"])
-def test_unknown_provider_far_from_all_lists_the_known(name: str) -> None:
+@pytest.mark.parametrize(
+    ("configured", "also"),
+    [((), ""), (("work", "home"), " and, in the configuration, home, work")],
+    ids=["none", "two"],
+)
+def test_unknown_provider_far_from_all_names_a_few(
+    name: str, configured: tuple[str, ...], also: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        find_provider(name)
-    assert (caught.value.hint or "").startswith("Known: ai21, anthropic, atlascloud, azure, ")
-    assert (caught.value.hint or "").endswith("server: `--base-url URL`.")
+        find_provider(name, configured)
+    assert caught.value.hint == (
+        f"Known are openai, anthropic, gemini, ollama, {len(CATALOG) - 4} more{also}. "
+        "Any other OpenAI-compatible server: `--base-url URL`."
+    )

@@ -68,9 +68,9 @@ def end(
     settled = Settled(call_id, attempt, TODAY, "acme", None, None, cost, tokens)._replace(**values)
     settle(connection, settled)
     connection.execute(
-        "INSERT INTO attempts (call_id, attempt, started_at, day, provider, model, profile,"
-        " project, estimated, cost, latency_ms, retry, fallback, outcome)"
-        " VALUES (?, ?, ?, ?, ?, 'm-1', ?, ?, 0, ?, 5.0, 0, 0, 'ok')"
+        "INSERT INTO attempts (call_id, attempt, started_at, day, provider, model, local,"
+        " profile, project, estimated, cost, latency_ms, retry, fallback, outcome)"
+        " VALUES (?, ?, ?, ?, ?, 'm-1', 0, ?, ?, 0, ?, 5.0, 0, 0, 'ok')"
         " ON CONFLICT (call_id, attempt) DO UPDATE SET day = excluded.day, cost = excluded.cost,"
         " provider = excluded.provider, profile = excluded.profile, project = excluded.project,"
         " outcome = excluded.outcome",

@@ -409,3 +409,33 @@ def test_date_without_quotes_is_told_to_have_some(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"api_version must be a text") as caught:
         load_settings(tmp_path / "c.toml", {})
     assert caught.value.hint == 'Put it into quotes: `api_version = "2024-10-21"`.'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[budget.providers.opnai]\ndaily_usd = 1", "'openai'"),
+        ("[profiles.fast]\n[budget.profiles.fats]\ndaily_usd = 1", "'fast'"),
+    ],
+    ids=["provider", "profile"],
+)
+def test_budget_of_something_that_there_is_not_is_refused(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file)
+    assert said in (caught.value.hint or "")
+
+
+def test_budget_of_any_project_and_of_a_provider_of_the_file_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[providers.work]\nbase_url = "http://localhost:1/v1"\n'
+        "[budget.projects.anything]\ndaily_usd = 1\n[budget.providers.work]\ntotal_usd = 2\n"
+    )
+    budget = load_settings(file).budget
+    assert budget is not None
+    assert budget.projects["anything"].daily_usd == 1
+    assert budget.providers["work"].total_usd == 2

@@ -145,7 +145,7 @@ def test_newer_version_is_refused_and_left_as_it_is(path: Path) -> None:
         add(old)
     assert path.read_bytes() == before
     assert files(path) == {"notes.db"}
-    assert "pip install --upgrade" in str(e.value.hint)
+    assert "Upgrade llm-client" in str(e.value.hint)
 
 
 def test_newer_version_is_left_with_its_log(path: Path) -> None:

@@ -84,16 +84,13 @@ def test_process_that_is_stopped_for_a_while_lets_others_wait(tmp_path: Path) ->
 
 
 WITHOUT_RIGHTS = """
-import ctypes, os, sys
+import sys
 from pathlib import Path
 from llm_client.storage.database import StoreError
 from tests.storage.database_work import database_at, note
+from tests.support.rights import give_up_rights
 
-class Header(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-# Root may write everywhere, unless it gives that up.
-ctypes.CDLL(None).capset(ctypes.byref(Header(0x20080522, 0)), (ctypes.c_uint32 * 6)())
+give_up_rights()
 path = Path(sys.argv[1])
 database = database_at(path)
 for action in (

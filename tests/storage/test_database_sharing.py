@@ -16,6 +16,7 @@ import pytest
 
 from llm_client.storage import database as module
 from llm_client.storage.database import Connection, Database, StoreError
+from llm_client.storage.forking import _Forks
 
 from .database_work import database_at, note
 
@@ -287,3 +288,18 @@ def test_two_threads_fork_at_once(path: Path) -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("80\n", "")
+
+
+def test_database_that_is_made_during_a_fork_waits_for_its_end(path: Path) -> None:
+    """The fork looks at all that there are, and a set must not grow meanwhile."""
+    made: list[Database] = []
+    thread = threading.Thread(target=lambda: made.append(database_at(path)))
+    _Forks.before()
+    try:
+        thread.start()
+        thread.join(0.1)
+        assert made == []
+    finally:
+        _Forks.in_parent()
+    thread.join(30)
+    assert len(made) == 1

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from llm_client.policy.budget import Exceeded, Limit
 from llm_client.storage.database import Connection
 from llm_client.storage.ledger import Ledger, ledger_file, local_day, storable
+from llm_client.storage.reservations import MOST
 from llm_client.types.events import AttemptRecord, Labels
 from llm_client.types.response import Usage
 from tests.support.unmeasured import unmeasured
@@ -67,6 +69,7 @@ def test_row_has_everything_of_the_record(ledger: Ledger) -> None:
         fallback=1,
         attempt=4,
         labels=Labels("fast", "tonight", "web", ("a", "ü")),
+        local=True,
     )
     ledger.settle(record)
     (row,) = rows(ledger)
@@ -78,6 +81,7 @@ def test_row_has_everything_of_the_record(ledger: Ledger) -> None:
         "day": local_day(1_795_000_000.25),
         "provider": "openai",
         "model": "gpt-4o",
+        "local": 1,
         "profile": "fast",
         "session": "tonight",
         "project": "web",
@@ -107,6 +111,7 @@ def test_no_field_of_a_record_is_forgotten() -> None:
         "fallback",
         "labels",
         "latency_ms",
+        "local",
         "model",
         "outcome",
         "provider",
@@ -145,12 +150,12 @@ def test_row_without_usage_has_no_tokens_and_no_cost(ledger: Ledger) -> None:
         (1e-9, 1),
         (4e-10, 0),
         (0.1 + 0.2, 300_000_000),
-        (9e9, 9 * 10**18),
+        (9e9, MOST),
+        (1e308, MOST),
         (None, None),
         (math.nan, None),
         (math.inf, None),
         (-1.0, None),
-        (1e10, None),
     ],
 )
 def test_cost_is_whole_nano_usd_or_unknown(
@@ -165,8 +170,37 @@ def test_figures_that_make_no_sense_are_written_as_far_as_they_can_be(ledger: Le
     usage = Usage(10**30, -5, 10**30)
     ledger.settle(replace(a_record("c"), usage=usage, model="m\ud800"))
     (row,) = rows(ledger)
-    assert (row["prompt_tokens"], row["completion_tokens"]) == (2**63 - 1, 0)
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (MOST, 0)
     assert row["model"] == "m?"
+
+
+def test_absurd_figures_of_many_attempts_can_be_added_up(ledger: Ledger) -> None:
+    usage = Usage(2**63 - 1, 2**63 - 1, 2**64, estimated_cost=9e9)
+    for number in range(3):
+        ledger.settle(replace(a_record(f"c{number}"), usage=usage))
+    query = "SELECT sum(prompt_tokens), sum(cost) FROM attempts"
+    sums = ledger.database.read(lambda connection: connection.execute(query).fetchone())
+    assert sums == (3 * MOST, 3 * MOST)
+    limit = Limit(5 * MOST, "total", "`somewhere`")
+    claim = a_claim("d", cost=2 * MOST)._replace(limits=(limit,))
+    assert ledger.reserve(claim).refused is None
+    # What is reserved is bounded too, so that this sum has an end.
+    refused = ledger.reserve(claim._replace(call_id="e")).refused
+    assert refused == Exceeded(limit, 3 * MOST, MOST, 2 * MOST)
+
+
+def test_spending_beyond_64_bits_is_still_beyond_a_budget(ledger: Ledger) -> None:
+    def spend(connection: Connection) -> None:
+        for day in ("2026-11-19", "2026-11-20"):
+            connection.execute(
+                "INSERT INTO spending VALUES (?, 'acme', '', '', ?)", (day, 2**63 - 1)
+            )
+
+    ledger.database.write(spend)
+    limit = Limit(10**18, "total", "`somewhere`")
+    refused = ledger.reserve(a_claim("c")._replace(limits=(limit,))).refused
+    assert refused is not None
+    assert refused.spent >= 2**63
 
 
 def test_record_that_is_settled_again_is_written_once(ledger: Ledger) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from llm_client.policy.budget import Exceeded, Limit
-from llm_client.storage.reservations import Grant, release, reserve, write_off
+from llm_client.storage.lost import write_off
+from llm_client.storage.reservations import Grant, release, reserve
 from llm_client.types.events import Labels
 
 from .reserving import CENT, NOON, TODAY, claim, dead_pid, end, ledger, limit, rows
@@ -148,10 +149,13 @@ def test_limit_of_a_call_counts_all_its_attempts_and_no_others(
 ) -> None:
     limits = (limit(2 * CENT, "call"),)
     end(connection, "other", cost=50 * CENT)
+    reserve(connection, claim("another", cost=50 * CENT), NOON)
+    spent = (("acme", CENT), ("other", CENT))
     for attempt in (1, 2):
-        assert reserve(connection, claim(attempt=attempt, limits=limits), NOON).refused is None
+        asked = claim(attempt=attempt, limits=limits, spent=spent[: attempt - 1])
+        assert reserve(connection, asked, NOON).refused is None
         end(connection, attempt=attempt)
-    refused = reserve(connection, claim(attempt=3, limits=limits), NOON).refused
+    refused = reserve(connection, claim(attempt=3, limits=limits, spent=spent), NOON).refused
     assert refused == Exceeded(limits[0], 2 * CENT, 0, CENT)
 
 
@@ -159,8 +163,10 @@ def test_limit_of_a_call_for_a_provider_counts_its_attempts_there(
     connection: sqlite3.Connection,
 ) -> None:
     held = limit(CENT, "call", scope="provider", label="acme")
-    end(connection, attempt=1, provider="other")
-    assert reserve(connection, claim(attempt=2, limits=(held,)), NOON).refused is None
+    asked = claim(attempt=2, limits=(held,), spent=(("other", CENT),))
+    assert reserve(connection, asked, NOON).refused is None
+    asked = claim(attempt=3, limits=(held,), spent=(("other", CENT), ("acme", 1)))
+    assert reserve(connection, asked, NOON).refused == Exceeded(held, 1, 0, CENT)
 
 
 def test_reserving_twice_reserves_once(connection: sqlite3.Connection) -> None:
@@ -240,6 +246,14 @@ def test_lost_attempt_without_labels_or_price_has_none(connection: sqlite3.Conne
         connection, "SELECT profile, session, project, tags, cost, error_type FROM attempts"
     ) == [(None,) * 6]
     assert rows(connection, "SELECT * FROM spending") == []
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["here", "elsewhere"])
+def test_lost_attempt_is_as_local_as_it_was(connection: sqlite3.Connection, local: bool) -> None:
+    reserve(connection, claim(cost=None, local=local), NOON)
+    with_pid(connection, "call", dead_pid())
+    write_off(connection, NOON)
+    assert rows(connection, "SELECT local FROM attempts") == [(local,)]
 
 
 def test_attempt_that_was_lost_and_is_settled_after_all_counts_as_it_was(

@@ -219,6 +219,19 @@ def test_old_answers_go_when_a_new_one_comes(
     assert rows(directory, "SELECT count(*) FROM responses") == [(1,)]
 
 
+def test_answers_of_a_clock_that_was_wrong_go_when_a_new_one_comes(
+    cache: ResponseCache, clock: WallClock, directory: Path
+) -> None:
+    clock.now += 1e6
+    for number in range(10):
+        cache.store(ask(str(number)), TARGET, ANSWER)
+    clock.now -= 1e6
+    assert kept(cache, *map(str, range(10))) == []
+    cache.store(REQUEST, TARGET, ANSWER)
+
+    assert rows(directory, "SELECT count(*) FROM responses") == [(1,)]
+
+
 @pytest.mark.parametrize(("ttl", "room"), [(0.0, 1e6), (-1.0, 1e6), (60.0, 0.0)])
 def test_cache_without_time_or_room_keeps_nothing(directory: Path, ttl: float, room: float) -> None:
     cache = ResponseCache(directory, ttl, room)

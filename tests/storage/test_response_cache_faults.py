@@ -206,6 +206,12 @@ def test_damaged_file_costs_its_answers_and_one_notice(
 
     assert len(notices) <= 1
     assert found == ANSWER
+    # Answers beyond TTL and cap must not stay under another name.
+    assert {file.name for file in directory.iterdir()} <= {
+        "responses.db",
+        "responses.db-wal",
+        "responses.db-shm",
+    }
 
 
 @pytest.mark.parametrize(

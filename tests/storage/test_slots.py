@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from llm_client.policy.rate import SPAN, Rate, bin_of
-from llm_client.storage.reservations import Grant, release, reserve, write_off
+from llm_client.storage.lost import write_off
+from llm_client.storage.reservations import Grant, release, reserve
 from llm_client.storage.slots import pause, paused_until
 
 from .reserving import CENT, CLAIM, NOON, claim, dead_pid, end, ledger, limit, rows
@@ -246,8 +247,9 @@ def test_pause_is_over_before_the_rate_limit_is_looked_at(connection: sqlite3.Co
     rate = Rate(requests=1)
     pause(connection, KEY, NOON + 30, NOON)
     for number, name in enumerate("ab"):
-        wait = reserve(connection, claim(name, rate=rate), NOON).wait
-        assert wait == pytest.approx(30 + number * 60, abs=0.3)
+        grant = reserve(connection, claim(name, rate=rate), NOON)
+        assert grant.wait == pytest.approx(30 + number * 60, abs=0.3)
+        assert grant.limited == (name == "b"), "what is it that one waits for?"
     assert reserve(connection, claim("a", rate=rate), NOON + 30.1) == Grant()
 
 

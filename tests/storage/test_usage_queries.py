@@ -11,29 +11,19 @@ from typing import Any, get_args
 
 import pytest
 
-from llm_client.providers.catalog import CATALOG
 from llm_client.storage.database import Connection
-from llm_client.storage.ledger import open_ledger
+from llm_client.storage.ledger import open_ledger, storable
 from llm_client.storage.usage_queries import EXPORTED, DayUsage
 from llm_client.storage.usage_store import UsageStore
 from llm_client.types.events import AttemptRecord, Labels, Outcome
 from llm_client.types.usage import UsageKey, UsageQuery, UsageRow
 
-from .usage_rows import attempt, local, write
+from .usage_rows import attempt, local, rows, total, write
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
-
-
-def rows(path: Path, by: UsageKey, **filters: Any) -> dict[str | None, UsageRow]:
-    report = UsageStore(path).summarize(UsageQuery(by=by, **filters))
-    return {row.key: row for row in report.rows}
-
-
-def total(path: Path, **filters: Any) -> UsageRow:
-    return UsageStore(path).summarize(UsageQuery(**filters)).total
 
 
 def test_call_of_three_attempts_at_two_models_is_one_call(path: Path) -> None:
@@ -74,51 +64,11 @@ def test_outcomes_are_counted_apart(path: Path) -> None:
     assert rows(path, "outcome").keys() == set(outcomes)
 
 
-@pytest.mark.parametrize(
-    ("costs", "expected"),
-    [
-        pytest.param([0.001, 0.002], (3_000_000, 0, 0), id="priced"),
-        pytest.param([0.001, None], (1_000_000, 1, 0), id="one-unpriced"),
-        pytest.param([None, None], (None, 2, 0), id="all-unpriced"),
-        pytest.param([0.0, 0.0], (0, 0, 0), id="free"),
-        pytest.param([1e-9, 2e-9], (3, 0, 0), id="to-the-last-nano-dollar"),
-    ],
-)
-def test_unpriced_attempts_are_counted_apart_and_never_as_nothing(
-    path: Path, costs: list[float | None], expected: tuple[int | None, int, int]
-) -> None:
-    write(path, *(attempt(f"c{i}", cost=cost) for i, cost in enumerate(costs)))
-
-    whole = total(path)
-    assert (whole.cost_nano_usd, whole.unpriced, whole.local) == expected
-    assert whole.cost == (None if expected[0] is None else expected[0] / 1e9)
-
-
-def test_attempt_without_usage_is_not_unpriced(path: Path) -> None:
-    write(path, attempt("c", outcome="error", tokens=None))
-    assert (total(path).unpriced, total(path).cost_nano_usd) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("provider", "is_local"),
-    [
-        *(("ollama", True), ("embedded", True), ("llamacpp", True), ("mlx", True)),
-        *(("openai", False), ("litellm", False), ("openai-compatible", False), ("work", False)),
-    ],
-)
-def test_servers_of_the_machine_cost_nothing_that_could_be_missing(
-    path: Path, provider: str, is_local: bool
-) -> None:
-    assert provider == "work" or provider in CATALOG
-    write(path, attempt("c", spec=f"{provider}/m", cost=None))
-    whole = total(path)
-    assert (whole.local, whole.unpriced) == ((1, 0) if is_local else (0, 1))
-    assert whole.cost is None
-
-
-def test_local_attempt_with_a_price_of_its_own_counts_as_priced(path: Path) -> None:
-    write(path, attempt("c", spec="ollama/m", cost=0.5))
-    assert (total(path).cost, total(path).local) == (0.5, 0)
+@pytest.mark.parametrize("given", ["p\udcff", "*\udcff"], ids=["whole", "part"])
+def test_label_that_is_no_text_is_found_as_it_was_written_down(path: Path, given: str) -> None:
+    write(path, attempt("a", labels=Labels(project=storable("p\udcff"))))
+    assert total(path, project=given).calls == 1
+    assert total(path, project="\udcff").calls == 0
 
 
 def test_kinds_of_tokens_are_summed_and_unknown_ones_stay_unknown(path: Path) -> None:
@@ -331,6 +281,7 @@ def test_exported_attempt_has_every_column_but_no_number(path: Path) -> None:
         "attempt": 2,
         "provider": "openai",
         "model": "gpt-5.2",
+        "local": False,
         "profile": "fast",
         "session": "s",
         "project": "web",

@@ -26,6 +26,7 @@ from llm_client.storage.usage_store import UsageStore
 from llm_client.types.usage import UsageQuery, UsageReport
 
 from ..cli.program import ROOT
+from ..support.unmeasured import unmeasured
 from .ledger_work import a_claim, a_record
 from .usage_rows import attempt, write
 
@@ -48,10 +49,10 @@ def many(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     database.write(
         lambda connection: connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
-            "INSERT INTO attempts (call_id, attempt, started_at, day, provider, model, estimated, "
-            "latency_ms, retry, fallback, outcome) SELECT 'c' || i, 1, started_at + i, "
+            "INSERT INTO attempts (call_id, attempt, started_at, day, provider, model, local, "
+            "estimated, latency_ms, retry, fallback, outcome) SELECT 'c' || i, 1, started_at + i, "
             "CASE WHEN i <= 4990 THEN '2026-11-02' ELSE '2026-11-20' END, provider, "
-            "model, 0, 1, 0, 0, 'ok' FROM attempts, n"
+            "model, 0, 0, 1, 0, 0, 'ok' FROM attempts, n"
         )
     )
     database.close()
@@ -305,3 +306,53 @@ def test_store_can_be_asked_from_any_thread(path: Path) -> None:
             yield from pool.map(lambda _: store.count(EVERYTHING), range(64))
 
     assert set(ask()) == {1}
+
+
+RESERVING = (
+    "import os, sys; from pathlib import Path\n"
+    "from llm_client.storage.ledger import Ledger\n"
+    "from tests.storage.ledger_work import a_claim\n"
+    "Ledger(Path(sys.argv[1])).reserve(a_claim('dead'))\n"
+    "os.kill(os.getpid(), 9)\n"
+)
+
+
+def killed(path: Path) -> None:
+    """Let a process die that has reserved for an attempt."""
+    subprocess.run(
+        [sys.executable, "-c", RESERVING, str(path)],
+        cwd=ROOT,
+        env=unmeasured(os.environ),
+        check=False,
+        timeout=60,
+    )
+
+
+def test_attempt_of_a_process_that_was_killed_is_lost_at_once(path: Path) -> None:
+    killed(path)
+    store = UsageStore(path)
+    total = store.summarize(EVERYTHING).total
+    assert (total.lost, total.cost_nano_usd) == (1, 2_000_000)
+    assert [(row["call_id"], row["outcome"]) for row in store.attempts(EVERYTHING)] == [
+        ("dead", "lost")
+    ]
+
+
+def test_attempt_under_way_is_not_lost(path: Path) -> None:
+    with closing(Ledger(path).database) as database:
+        Ledger(path).reserve(a_claim("alive"))
+        assert UsageStore(path).count(EVERYTHING) == 0
+        reserved = "SELECT count(*) FROM reservations"
+        assert database.read(lambda connection: connection.execute(reserved).fetchone()) == (1,)
+
+
+def test_ledger_that_others_write_is_read_without_the_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_store, "_WRITE_OFF_SECONDS", 0.0)
+    killed(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert UsageStore(path).count(EVERYTHING) == 0
+        other.execute("COMMIT")
+    assert UsageStore(path).count(EVERYTHING) == 1

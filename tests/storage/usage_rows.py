@@ -1,4 +1,4 @@
-"""Attempts in a ledger, written as the program writes them."""
+"""Attempts in a ledger, written as the program writes them, and what is read of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from llm_client.storage.ledger import Ledger
+from llm_client.storage.usage_store import UsageStore
 from llm_client.types.events import AttemptRecord, Labels, Outcome
 from llm_client.types.response import Usage
+from llm_client.types.usage import UsageKey, UsageQuery, UsageRow
 
-__all__ = ["attempt", "local", "write"]
+__all__ = ["attempt", "local", "rows", "total", "write"]
 
 _NO_LABELS = Labels()
 
@@ -33,6 +35,7 @@ def attempt(
     latency_ms: float = 1000.0,
     first_token_ms: float | None = 200.0,
     error_type: str | None = None,
+    is_local: bool = False,
     **usage: Any,
 ) -> AttemptRecord:
     """Return what is written down about an attempt.
@@ -49,6 +52,7 @@ def attempt(
         latency_ms: of the whole attempt.
         first_token_ms: until the answer began.
         error_type: of a failure.
+        is_local: whether its server runs on this machine.
         usage: further fields of the usage.
     """
     provider, _, model = spec.partition("/")
@@ -68,6 +72,7 @@ def attempt(
         retry=max(0, number - 1),
         attempt=number,
         labels=labels,
+        local=is_local,
     )
 
 
@@ -78,3 +83,14 @@ def write(path: Path, *attempts: AttemptRecord) -> Path:
         ledger.settle(record)
     ledger.close()
     return path
+
+
+def rows(path: Path, by: UsageKey, **filters: Any) -> dict[str | None, UsageRow]:
+    """Return the rows of a report by their key."""
+    report = UsageStore(path).summarize(UsageQuery(by=by, **filters))
+    return {row.key: row for row in report.rows}
+
+
+def total(path: Path, **filters: Any) -> UsageRow:
+    """Return the total of a report."""
+    return UsageStore(path).summarize(UsageQuery(**filters)).total

@@ -55,6 +55,37 @@ def test_word_that_is_not_known_is_refused_with_those_that_are(value: object) ->
     check_word("overflow", None, Overflow)
 
 
+def test_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"max_cost .* out of range"):
+        check_range("max_cost", 10**400, 0.0, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("provider", 5),
+        ("base_url", b"http://x"),
+        ("dialect", ["openai-chat"]),
+        ("model", 5),
+        ("api_key", 5),
+        ("options", [1]),
+        ("options", None),
+        ("fields", 5),
+        ("fallback_configs", "openai/x"),
+        ("fallback_configs", None),
+        ("budget", 5.0),
+        ("retry_exponential_base", float("nan")),
+        ("retry_exponential_base", -2),
+        ("retry_exponential_base", "x"),
+    ],
+)
+def test_configuration_in_code_names_what_is_of_a_wrong_type(name: str, value: object) -> None:
+    options: dict[str, Any] = {name: value}
+    with pytest.raises(ValidationError, match=name) as caught:
+        LLMConfig(**options)
+    assert caught.value.param == name
+
+
 @pytest.mark.parametrize("name", ["overflow", "prefer"])
 def test_configuration_in_code_takes_only_known_words(name: str) -> None:
     options: dict[str, Any] = {name: "dearest"}

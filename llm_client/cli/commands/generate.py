@@ -73,6 +73,7 @@ def _generate(flags: dict[str, Any]) -> int:
     environment = Environment.current()
     try:
         environment.color = opt.checked_color(flags["color"])
+        fallback = opt.checked_fallback(flags["fallback"])
         request = _said(
             **{name: flags[name] for name in _REQUEST_FLAGS},
             timeout=opt.checked_seconds("--timeout", flags["timeout"]),
@@ -90,7 +91,7 @@ def _generate(flags: dict[str, Any]) -> int:
         words=flags["words"] or [],
         files=flags["file"] or [],
         attachments=flags["attach"] or [],
-        fallback=flags["fallback"] or [],
+        fallback=fallback,
         config=LLMConfig(**{name: flags[name] for name in _CONFIG_FLAGS}),
         request=request,  # type: ignore[arg-type]  # the names are those of RequestOptions
         read_stdin=not flags["no_stdin"],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...exceptions import LLMError
 from .. import options as opt
-from ..exit_status import ExitStatus, UsageError
+
+if TYPE_CHECKING:
+    from ..environment import Environment
+    from ..progress import Progress
 
 __all__ = ["register"]
 
@@ -81,13 +82,8 @@ def models(
     """List the models of all configured providers, or of one: its price, window, abilities."""
     flags = locals()
     if context.invoked_subcommand is None:
-        raise typer.Exit(_run(_list, flags))
-    if any(value not in (None, False, "auto", context) for value in flags.values()):
-        error = UsageError(
-            "Flags stand behind the command.",
-            hint=f"`llm-client models {context.invoked_subcommand} … --FLAG`.",
-        )
-        raise typer.Exit(_refused(error, json=json, debug=debug))
+        opt.run(_list, flags)
+    opt.refuse_misplaced(context, flags)
 
 
 def show(
@@ -101,55 +97,37 @@ def show(
     debug: opt.Debug = False,
 ) -> None:
     """Show everything that is known of one model, and where it is known from."""
-    raise typer.Exit(_run(_show, locals()))
+    opt.run(_show, locals())
 
 
-def _run(work: Callable[[dict[str, Any], float], int], flags: dict[str, Any]) -> int:
-    try:
-        opt.checked_color(flags["color"])
-        seconds = opt.checked_seconds("--timeout", flags["timeout"])
-    except LLMError as error:
-        return _refused(error, json=flags["json"], debug=flags["debug"])
-    from ..models import DEFAULT_SECONDS
+def _list(flags: dict[str, Any], environment: Environment, progress: Progress) -> int:
+    from ..models import ModelsCommand, show_models
 
-    return work(flags, DEFAULT_SECONDS if seconds is None else seconds)
-
-
-def _refused(error: LLMError, *, json: bool, debug: bool) -> int:
-    from ..environment import Environment
-    from ..report import report
-
-    report(error, Environment.current(), json=json, debug=debug)
-    return ExitStatus.USAGE
-
-
-def _list(flags: dict[str, Any], seconds: float) -> int:
-    from ..environment import Environment
-    from ..models import ModelsCommand, run_models
-
-    environment = Environment.current()
-    environment.color = flags["color"]
     command = ModelsCommand(
         query=flags["query"] or "",
         config_path=flags["config"],
-        seconds=seconds,
+        seconds=_seconds(flags),
         **{name: flags[name] for name in _LIST_FLAGS},
     )
-    return run_models(command, environment)
+    return show_models(command, environment, progress)
 
 
-def _show(flags: dict[str, Any], seconds: float) -> int:
-    from ..environment import Environment
-    from ..model_show import ShowCommand, run_show
+def _show(flags: dict[str, Any], environment: Environment, progress: Progress) -> int:
+    from ..model_show import ShowCommand, show_model
 
-    environment = Environment.current()
-    environment.color = flags["color"]
     command = ShowCommand(
         config_path=flags["config"],
-        seconds=seconds,
+        seconds=_seconds(flags),
         **{name: flags[name] for name in _SHOW_FLAGS},
     )
-    return run_show(command, environment)
+    return show_model(command, environment, progress)
+
+
+def _seconds(flags: dict[str, Any]) -> float:
+    """Return how long any list may take."""
+    from ..models import DEFAULT_SECONDS
+
+    return opt.checked_seconds("--timeout", flags["timeout"]) or DEFAULT_SECONDS
 
 
 _LIST_FLAGS = (
@@ -163,4 +141,4 @@ _LIST_FLAGS = (
     "debug",
 )
 """Flags that go into the command under their own name."""
-_SHOW_FLAGS = ("spec", "base_url", "json", "refresh", "debug")
+_SHOW_FLAGS = ("spec", "base_url", "json", "refresh")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from .. import options as opt
-from ..exit_status import ExitStatus, UsageError
+from ..exit_status import UsageError
 
 if TYPE_CHECKING:
     from ...types.usage import UsageFilters
     from ..environment import Environment
+    from ..progress import Progress
 
 __all__ = ["register"]
 
@@ -47,7 +47,7 @@ Since = Annotated[
     _option(
         "--since",
         help="From when: 2026-11-20, 2026-11, 2026-W47, 2026-11-20T14:30, today, yesterday, "
-        "this-week, last-month, 7d (today and the six days before), 2w, 12h, all.",
+        "this-week, last-month, 7d (today and the six days before), 2w, 1y, 12h, 30min, all.",
         metavar="TIME",
     ),
 ]
@@ -140,12 +140,10 @@ def usage(
     Without --since and --until that is the last 30 days, and without --by a row for each model.
     What has no known price is counted apart.
     """
-    flags = {name: value for name, value in locals().items() if name != "context"}
+    flags = locals()
     if context.invoked_subcommand is None:
-        raise typer.Exit(_run(_usage, flags))
-    given = [name for name, value in flags.items() if value not in (None, False, "auto")]
-    if given:
-        raise typer.Exit(_run(lambda *_: _misplaced(given, context), flags))
+        opt.run(_usage, flags)
+    opt.refuse_misplaced(context, flags)
 
 
 def prune(
@@ -154,7 +152,7 @@ def prune(
     debug: opt.Debug = False,
 ) -> None:
     """Delete old attempts from the ledger, after asking. Budgets keep what was spent."""
-    raise typer.Exit(_run(_prune, locals()))
+    opt.run(_prune, locals())
 
 
 def export(
@@ -175,29 +173,12 @@ def export(
 
     In CSV what begins like a formula gets an apostrophe in front.
     """
-    raise typer.Exit(_run(_export, locals()))
+    opt.run(_export, locals())
 
 
-def _run(command: Callable[[dict[str, Any], Environment], int], flags: dict[str, Any]) -> int:
-    """Run a command with its flags, by the names of its parameters; return the exit status."""
-    from ..environment import Environment
-    from ..guard import guarded
-    from ..progress import Progress
-
-    environment = Environment.current()
-    return guarded(
-        lambda: command(flags, environment),
-        environment,
-        Progress(environment, quiet=False, verbose=False),
-        json=flags.get("json", False),
-        debug=flags["debug"],
-    )
-
-
-def _usage(flags: dict[str, Any], environment: Environment) -> int:
+def _usage(flags: dict[str, Any], environment: Environment, _: Progress) -> int:
     from ..usage import UsageCommand, show_usage
 
-    environment.color = opt.checked_color(flags["color"])
     if flags["json"] and flags["csv"]:
         raise UsageError("--json and --csv are two forms: choose one.")
     command = UsageCommand(
@@ -209,7 +190,7 @@ def _usage(flags: dict[str, Any], environment: Environment) -> int:
     return show_usage(command, environment)
 
 
-def _prune(flags: dict[str, Any], environment: Environment) -> int:
+def _prune(flags: dict[str, Any], environment: Environment, _: Progress) -> int:
     from ..usage_records import prune_usage
 
     if flags["older_than"] is None:
@@ -217,7 +198,7 @@ def _prune(flags: dict[str, Any], environment: Environment) -> int:
     return prune_usage(flags["older_than"], environment, sure=flags["yes"])
 
 
-def _export(flags: dict[str, Any], environment: Environment) -> int:
+def _export(flags: dict[str, Any], environment: Environment, _: Progress) -> int:
     from ..usage_records import export_usage
 
     if flags["format"] not in (None, *_FORMATS):
@@ -229,11 +210,3 @@ def _said(flags: dict[str, Any]) -> UsageFilters:
     """Return the filters that were said on the command line."""
     said = {name: flags[name] for name in _FILTERS if flags[name] is not None}
     return cast("UsageFilters", said)
-
-
-def _misplaced(given: list[str], context: typer.Context) -> ExitStatus:
-    flags = ", ".join(f"--{name}" for name in given)
-    raise UsageError(
-        f"{flags} stands in front of {context.invoked_subcommand!r} and would not count.",
-        hint=f"Put it behind: `llm-client usage {context.invoked_subcommand} …`.",
-    )

@@ -6,11 +6,11 @@ cut: it is there to be copied. Names come from servers, so control characters ar
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..model_facts import ModelRow, base_rate
+from .cells import cell_width
 from .sanitize import neutralise
 
 __all__ = ["capability_words", "model_lines", "model_table", "one_line", "short_count", "usd"]
@@ -43,8 +43,8 @@ def model_table(rows: Sequence[ModelRow], width: int, *, color: bool) -> list[st
         name, rest = texts[_NAME], _line(("", *texts[1:]), widths)
         room = len(rest) - len(rest.lstrip())
         style = "1" if row.is_default else ""
-        if not rest or _width(name) < room:
-            lines.append(_style(name + rest[_width(name) :], style, color))
+        if not rest or cell_width(name) < room:
+            lines.append(_style(name + rest[cell_width(name) :], style, color))
         else:
             # What is known of it stands below, in its columns.
             lines += [_style(name, style, color), rest]
@@ -132,10 +132,10 @@ def _fit(cells: Sequence[Sequence[str]], width: int) -> dict[int, int]:
     """Return the widths of the columns that there is room for, by their position."""
     needed = {}
     for column, head in enumerate(_HEADS):
-        longest = max(_width(texts[column]) for texts in cells)
+        longest = max(cell_width(texts[column]) for texts in cells)
         if longest or column == _NAME:
             needed[column] = max(min(longest, _MOST.get(column, longest)), len(head))
-    names = sorted(_width(texts[_NAME]) for texts in cells)
+    names = sorted(cell_width(texts[_NAME]) for texts in cells)
     # A few names may stand alone, so that something can be said of all others.
     usual = max(names[int((len(names) - 1) * _USUAL_SHARE)], len(_HEADS[_NAME]))
     for name in (needed[_NAME], usual):
@@ -156,35 +156,21 @@ def _line(texts: Sequence[str], widths: dict[int, int]) -> str:
     parts = []
     for column, width in widths.items():
         text = _cut(texts[column], width)
-        blanks = " " * (width - _width(text))
+        blanks = " " * (width - cell_width(text))
         parts.append(blanks + text if column in _RIGHT else text + blanks)
     return (" " * _GAP).join(parts).rstrip()
 
 
 def _cut(text: str, width: int) -> str:
     """Return a text no wider than its column, words left out at its end shown by `…`."""
-    if _width(text) <= width:
+    if cell_width(text) <= width:
         return text
     kept = ""
     for character in text:
-        if _width(kept + character) >= width:
+        if cell_width(kept + character) >= width:
             break
         kept += character
     return kept.rstrip() + "…"
-
-
-def _width(text: str) -> int:
-    """Return how many cells a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0
-        if unicodedata.combining(character)
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
 
 
 def _style(line: str, code: str, color: bool) -> str:

@@ -142,7 +142,8 @@ def _columns(rows: Sequence[UsageRow], bars: _Column) -> list[_Column]:
     is_tried_again = any(row.attempts + row.cached != row.calls for row in rows)
     columns = (
         counts("Calls", 0, lambda row: row.calls),
-        counts("Attempts", 10, lambda row: row.attempts if is_tried_again else 0),
+        # Together: beside calls alone, failed attempts would be taken for calls.
+        counts("Attempts", 5, lambda row: row.attempts if is_tried_again else 0),
         counts("Failed", 5, lambda row: row.failed, "red"),
         counts("Stopped", 11, lambda row: row.interrupted),
         counts("Lost", 12, lambda row: row.lost),

@@ -14,13 +14,16 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from ...types.usage import UsageReport, UsageRow
+from .cells import cell_width, shortened
 from .sanitize import neutralise
 from .usage_figures import exact_usd
 
 __all__ = ["NO_LABEL", "aligned", "csv_text", "label", "report_object", "row_object"]
 
 NO_LABEL: Final = "(none)"
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+_MOST_CELLS: Final = 60
+"""Of a name. One of 10 kB would fill the screen, and pad every other row of a pipe."""
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def row_object(row: UsageRow) -> dict[str, Any]:
@@ -80,10 +83,10 @@ def _csv_cell(name: str, value: object, row: Mapping[str, Any]) -> object:
 
 
 def label(key: str | None) -> str:
-    """Return a key on one line, harmless."""
+    """Return a key on one line, harmless and not too long."""
     if key is None:
         return NO_LABEL
-    return neutralise(key).replace("\n", " ").replace("\t", " ")
+    return shortened(neutralise(key).replace("\n", " ").replace("\t", " "), _MOST_CELLS)
 
 
 def aligned(report: UsageReport) -> list[str]:
@@ -98,28 +101,16 @@ def aligned(report: UsageReport) -> list[str]:
     table += [_cells(label(row.key), row) for row in report.rows]
     table.append(_cells("total", report.total))
     widths = [max(len(cells[i]) for cells in table) for i in range(1, len(header))]
-    first = max(_width(cells[0]) for cells in table)
+    first = max(cell_width(cells[0]) for cells in table)
     return [
         "  ".join(
             (
-                cells[0] + " " * (first - _width(cells[0])),
+                cells[0] + " " * (first - cell_width(cells[0])),
                 *(cell.rjust(width) for cell, width in zip(cells[1:], widths, strict=True)),
             )
         )
         for cells in table
     ]
-
-
-def _width(text: str) -> int:
-    """Return how many columns a text takes."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import category, east_asian_width
-
-    return sum(
-        0 if category(char) in {"Mn", "Me", "Cf"} else 1 + (east_asian_width(char) in "WF")
-        for char in text
-    )
 
 
 def _cells(name: str, row: UsageRow) -> list[str]:

@@ -28,7 +28,13 @@ from llm_client.engine.transport.addresses import (
     new_socket,
     parse_addresses,
 )
-from llm_client.engine.transport.incoming import Incoming, failing_as_httpx, is_lost
+from llm_client.engine.transport.incoming import (
+    HARMLESS,
+    Incoming,
+    StaleConnection,
+    failing_as_httpx,
+    is_lost,
+)
 from llm_client.engine.transport.outgoing import Origin, Outgoing, Waits, header_mapping
 from llm_client.engine.transport.pool import IDLE_SECONDS, IdlePool
 from llm_client.engine.transport.tls import build_ssl_context
@@ -292,6 +298,9 @@ class AsyncSocketTransport:
                 # while it was idle (llama.cpp does after every stream, seen 2026-10).
                 if answer.reader.started or not is_lost(error):
                     raise
+                self._pool.drop(outgoing.origin)  # the others are as old
+                if outgoing.method not in HARMLESS:
+                    raise StaleConnection(str(error)) from None
         connection = await self._connect(outgoing.origin, outgoing.waits)
         return await _Answer(self._pool, outgoing, connection).begin()
 

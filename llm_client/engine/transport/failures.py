@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from llm_client.engine.transport.addresses import LookUpTimeout
 from llm_client.engine.transport.httpx_import import httpx
+from llm_client.engine.transport.incoming import StaleConnection
 from llm_client.engine.transport.redirects import origin_shown
 from llm_client.exceptions import ConfigurationError, ConnectionError, LLMError, TimeoutError
 from llm_client.types.http import Timeouts
@@ -47,6 +48,7 @@ _UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NON
 """No such name, or one without an address; not every system tells them apart."""
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 """OpenSSL's reasons when the peer answers in plain text."""
+_BEFORE_IT_WAS_SENT = (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.WriteTimeout)
 _TICK_SECONDS = 0.001
 """How much too early a wait for a moment may return."""
 
@@ -74,6 +76,21 @@ def explain(
     """
     if isinstance(error, LLMError):
         return error
+    told = _told(error, url, timeouts, answering, one_wait, ends, proxy)
+    if isinstance(told, TimeoutError):
+        told.accepted = not isinstance(error, _BEFORE_IT_WAS_SENT)
+    return told
+
+
+def _told(
+    error: Exception,
+    url: str,
+    timeouts: Timeouts,
+    answering: bool,
+    one_wait: bool,
+    ends: float | None,
+    proxy: str | None,
+) -> LLMError:
     origin = origin_shown(url)
     route = f"{origin} through the proxy {origin_shown(proxy)}" if proxy else origin
     match error:
@@ -116,7 +133,8 @@ def _misunderstood(error: Exception, origin: str, *, answering: bool) -> LLMErro
     reason = _reason(error)
     if answering:
         return ConnectionError(f"The answer of {origin} broke off: {reason}.")
-    return ConnectionError(f"No answer from {origin}: {reason}.")
+    stale = isinstance(error, StaleConnection)
+    return ConnectionError(f"No answer from {origin}: {reason}.", stale=stale)
 
 
 def _timed_out(

@@ -13,7 +13,18 @@ from time import monotonic
 from llm_client.engine.transport.http1 import FramingError, ResponseReader
 from llm_client.engine.transport.outgoing import Waits
 
-__all__ = ["Incoming", "Patience", "failing_as_httpx", "is_lost"]
+__all__ = ["HARMLESS", "Incoming", "Patience", "StaleConnection", "failing_as_httpx", "is_lost"]
+
+HARMLESS = frozenset({"GET", "HEAD"})
+"""Methods of requests that cost nothing when they are sent twice (RFC 9110, section 9.2.1)."""
+
+
+class StaleConnection(ConnectionResetError):
+    """A connection that was used before died without a byte of the answer.
+
+    Most likely the server had closed it before the request came; but it may have read the request,
+    and then it bills it. So it is not sent again in secret.
+    """
 
 
 class Patience:

@@ -19,6 +19,13 @@ IDLE_SECONDS = 30.0
 faster is noticed by the check before use."""
 
 
+_HASTY_SECONDS = 1.0
+"""A server that closes a connection this soon behind an answer, without a word, closes them all:
+llama.cpp does after every stream (seen 2026-10)."""
+_MISTRUST_SECONDS = 60.0
+"""How long nothing is kept for it: a request that meets the closing may have been read or not."""
+
+
 class Poolable(Protocol):
     """What a pool needs to know of a connection."""
 
@@ -47,6 +54,8 @@ class IdlePool(Generic[C]):
         self._lock = threading.Lock()
         self._count = 0
         self._idle: dict[Hashable, deque[tuple[float, C]]] = {}
+        self._hasty: dict[Hashable, float] = {}
+        """Until when nothing is kept, by origin."""
 
     def __del__(self) -> None:
         """Close what is left, so that a client which was never closed leaks no socket.
@@ -75,15 +84,28 @@ class IdlePool(Generic[C]):
             if now - since <= self._idle_seconds and not connection.is_stale():
                 return connection
             connection.close()
+            if now - since < _HASTY_SECONDS:
+                self._hasty[origin] = now + _MISTRUST_SECONDS
 
     def put(self, origin: Hashable, connection: C, now: float) -> None:
         """Keep `connection` for a later request; the oldest go when there are too many."""
+        if self._hasty and now < self._hasty.get(origin, now):
+            connection.close()
+            return
         with self._lock:
             self._idle.setdefault(origin, deque()).append((now, connection))
             self._count += 1
             surplus = self._remove_old(now)
         for old in surplus:
             old.close()
+
+    def drop(self, origin: Hashable) -> None:
+        """Close every idle connection to `origin`."""
+        with self._lock:
+            connections = self._idle.pop(origin, ())
+            self._count -= len(connections)
+        for _, connection in connections:
+            connection.close()
 
     def close(self) -> None:
         """Close every idle connection; the pool stays usable."""

@@ -27,6 +27,7 @@ def read(text: str) -> list[list[str]]:
         ("@x", "'@x"),
         ("\tx", "'\tx"),
         ("\rx", "'\rx"),
+        ("\nx", "'\nx"),
         ("a=b", "a=b"),
         ("", ""),
         (None, ""),
@@ -85,3 +86,16 @@ def test_text_has_the_same_columns_whatever_there_is() -> None:
 )
 def test_label_is_one_harmless_line(key: str | None, shown: str) -> None:
     assert label(key) == shown
+
+
+def test_long_name_is_shortened_where_people_read_it_and_whole_for_programs() -> None:
+    name = "begin-" + "x" * 10_000 + "-end"
+    report = UsageReport(by="project", rows=(UsageRow(key=name), UsageRow(key="short")))
+
+    lines = aligned(report)
+    shown = lines[1].split()[0]
+    assert (shown[:6], shown[-4:], len(shown)) == ("begin-", "-end", 60)
+    assert "…" in shown
+    assert max(map(len, lines)) < 300
+    assert report_object(report)["rows"][0]["key"] == name
+    assert name in csv_text(row_object(row) for row in report.rows)

@@ -70,6 +70,29 @@ def test_dropped_origin_has_no_connections_left_and_others_keep_theirs() -> None
     assert pool.take("other", 0.0) is other
 
 
+def test_origin_that_closes_behind_an_answer_is_not_trusted_for_a_minute() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    pool.put("origin", Connection(stale=True), 10.0)
+    assert pool.take("origin", 10.9) is None
+    refused, other, kept = Connection(), Connection(), Connection()
+    pool.put("origin", refused, 70.8)
+    pool.put("other", other, 70.8)
+    assert refused.closed
+    assert pool.take("origin", 70.8) is None
+    assert pool.take("other", 70.8) is other
+    pool.put("origin", kept, 70.9)
+    assert pool.take("origin", 70.9) is kept
+
+
+def test_origin_that_closes_an_idle_connection_is_trusted() -> None:
+    pool: IdlePool[Connection] = IdlePool()
+    pool.put("origin", Connection(stale=True), 10.0)
+    assert pool.take("origin", 11.0) is None
+    kept = Connection()
+    pool.put("origin", kept, 11.0)
+    assert pool.take("origin", 11.0) is kept
+
+
 def test_connection_idle_for_too_long_is_closed() -> None:
     pool: IdlePool[Connection] = IdlePool(idle_seconds=10)
     old = Connection()
