@@ -214,7 +214,7 @@ class AsyncLLMClient:
     async def reset_usage(self) -> int:
         """Delete every attempt from the ledger, also those of others; return how many.
 
-        What was spent stays counted for budgets.
+        What was spent is forgotten too: budgets begin anew.
 
         Raises:
             LLMError: the ledger cannot be written.

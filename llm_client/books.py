@@ -11,15 +11,16 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .engine.context import Asked, Granted, Hooks
 from .exceptions import ConfigurationError
+from .policy.address import is_local
 from .price_list import cost
-from .storage.haste import WouldWait
+from .storage.haste import StoreError, WouldWait
 from .storage.paths import cache_dir
 from .types.call_options import LONGEST_LABEL
 from .types.config import LLMConfig, Settings
@@ -73,6 +74,8 @@ class Books:
         self._has_told = False
         self._unsaid: tuple[str, ...] = ()
         self._unpriced: set[str] = set()
+        self._limits: Callable[..., tuple[Limit, ...]] | None = None
+        """`policy.budget.limits` of this budget, which are the same for the calls of a day."""
         self._repository: tuple[str, str | None] = ("", None)
 
     def labels(self, profile: str | None, said: Mapping[str, Any]) -> Labels:
@@ -87,7 +90,8 @@ class Books:
         project = said["project"] or environ.get("LLM_CLIENT_PROJECT") or self._repository_name()
         tags = said["tags"] or ()
         session, project = _text(session, LONGEST_LABEL), _text(project, LONGEST_LABEL)
-        return Labels(_text(profile), session, project, tuple(map(_plain, tags)))
+        behind = None if profile is None else self._settings.profile_behind(profile)
+        return Labels(_text(behind), session, project, tuple(map(_plain, tags)))
 
     def _repository_name(self) -> str | None:
         try:
@@ -198,10 +202,12 @@ class Books:
         """Return the budgets that hold for an attempt."""
         if self._budget is None and max_cost is None:
             return ()
-        from .policy.budget import limits
+        if self._limits is None:
+            from .policy.budget import limits
 
-        in_code = self._config.budget is not None
-        return limits(self._budget, labels, target.provider.name, today, max_cost, in_code=in_code)
+            in_code = self._config.budget is not None
+            self._limits = lru_cache(partial(limits, self._budget, in_code=in_code))
+        return self._limits(labels, target.provider.name, today, max_cost)
 
     def unpriced_notice(self, target: Target) -> str | None:
         """Return what to say of a model without a price where a budget holds; once for each."""
@@ -244,11 +250,8 @@ class _Call:
         ledger = self._books.ledger(wait=wait)
         if ledger is None:
             return Granted(notices=self._books.unsaid())
-        from .storage.database import StoreError
-        from .storage.ledger import holds_nothing
-
         claim = self._claim(asked, target, number)
-        if not holds_nothing(claim):
+        if not claim.holds_nothing:
             # Before it is true: a Ctrl-C may come between.
             self._reserved = number
         try:
@@ -275,8 +278,7 @@ class _Call:
 
     def _claim(self, asked: Asked, target: Target, number: int) -> Claim:
         """Return what an attempt asks for."""
-        from .policy.address import is_local
-        from .policy.rate import Rate, rate_key
+        from .policy.rate import NO_RATE, Rate, rate_key
         from .storage.ledger import local_day, storable
         from .storage.reservations import MOST, Claim
 
@@ -284,7 +286,7 @@ class _Call:
         limits = self._books.limits(self._labels, target, today, self._max_cost)
         rate = Rate(target.requests_per_minute, target.tokens_per_minute)
         most, cost = _NOTHING, None
-        if limits or rate != Rate():
+        if limits or rate != NO_RATE:
             from .policy.budget import nano_ceiling
             from .policy.estimate import most_usage
 
@@ -327,13 +329,14 @@ class _Call:
         ledger = self._books.ledger(wait=wait)
         if ledger is None:
             return
-        from .policy.rate import rate_key
-        from .storage.database import StoreError
         from .storage.ledger import nano_cost, storable
 
         self._spent[self._call_id, record.attempt] = record.provider, nano_cost(record) or 0
+        key = ""
+        if pause is not None:
+            from .policy.rate import rate_key
 
-        key = "" if pause is None else storable(rate_key(target))
+            key = storable(rate_key(target))
         try:
             ledger.settle(record, key, pause, wait=wait)
         except StoreError as error:

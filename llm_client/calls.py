@@ -361,11 +361,11 @@ class Calls:
         return call(lambda: UsageStore.of(self._environ).summarize(query))
 
     def reset_usage(self) -> Steps[int]:
-        """Return the steps that forget every attempt."""
+        """Return the steps that forget every attempt, and what budgets count."""
         from .storage.usage_store import UsageStore
         from .types.usage import UsageQuery
 
-        return call(lambda: UsageStore.of(self._environ).delete(UsageQuery()))
+        return call(lambda: UsageStore.of(self._environ).delete(UsageQuery(), budgets=True))
 
     def close(self) -> None:
         """Close the books."""

@@ -406,3 +406,20 @@ def test_clients_of_many_processes_write_every_call_though_some_are_killed(
     assert set(completed) <= set(found)
     assert len(found) - len(completed) <= 2
     assert len(completed) >= 4 * 30 + 10
+
+
+def test_budget_of_a_profile_holds_under_every_alias(
+    server: FaultServer, data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[providers.work]\nbase_url = "{server.url}"\n{PRICES}[profiles]\ndefault = "fast"\n'
+        '[profiles.fast]\nmodel = "work/m"\n[budget.profiles.fast]\ndaily_usd = 0\n'
+    )
+    for profile in (None, "default", "fast"):
+        with (
+            LLMClient(profile=profile, config_path=file) as client,
+            pytest.raises(BudgetExceededError),
+        ):
+            client.generate("Hi")
+    assert server.requests == []

@@ -90,9 +90,7 @@ def test_call_with_a_retry_is_in_the_report(server: FaultServer, usage_of: Usage
     assert usage_of(outcome="error").total.attempts == 1
 
 
-@pytest.mark.parametrize(
-    ("provider", "is_local"), [("work", True), ("litellm", False)]
-)
+@pytest.mark.parametrize(("provider", "is_local"), [("work", True), ("litellm", False)])
 def test_what_is_local_depends_on_the_address_and_not_on_the_name(
     clean_environment: Path, provider: str, is_local: bool
 ) -> None:

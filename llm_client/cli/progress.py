@@ -166,8 +166,10 @@ class Progress:
                 self._wait_for_another(event.next)
                 self.say(f"{event.failed}: {_reason(event.error)} Going on with {event.next}.")
             case Waiting() if event.seconds > _UNSAID_WAIT_SECONDS:
-                why = "configured rate limit" if event.limited else "rate limit, as the provider asked"
-                self.say(f"{event.target}: waiting {ceil(event.seconds)} s for the {why}.")
+                limit = "configured rate limit" if event.limited else "rate limit"
+                why = "" if event.limited else ", as the provider asked"
+                wait = f"waiting {ceil(event.seconds)} s for the {limit}{why}"
+                self.say(f"{event.target}: {wait}.")
             case Notice():
                 self.say(event.text)
             case AttemptRecord(outcome="ok" | "cached"):

@@ -1,18 +1,21 @@
 """`llm-client usage`: what was used, on a terminal, as text, as JSON or CSV.
 
-Owns what is shown when nothing is said: the last 30 days by model. Only reads.
+Owns what is shown when nothing is said: the last 30 days by model. What is left of budgets stands
+below, but not in a pipe, where every line is a row. Only reads.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..policy.usage_query import usage_query
+from ..storage.ledger import local_day
 from ..storage.usage_queries import DayUsage
 from ..storage.usage_store import UsageStore
 from ..types.usage import UsageFilters, UsageKey, UsageQuery, UsageReport, UsageRow
@@ -21,6 +24,10 @@ from .exit_status import SCHEMA_VERSION, ExitStatus
 from .output import write_json
 from .render.plain import emit
 from .render.sanitize import neutralise
+
+if TYPE_CHECKING:
+    from ..policy.budget import Standing
+    from ..types.config import Settings
 
 __all__ = ["UsageCommand", "show_usage"]
 
@@ -48,18 +55,15 @@ def show_usage(command: UsageCommand, environment: Environment) -> int:
     if "since" not in filters and "until" not in filters:
         filters = {**filters, "since": _DEFAULT_SINCE}
     query = usage_query(command.by or "model", filters, datetime.now())
-    if command.config_path is not None:
-        from ..storage.config import load_settings
-
-        load_settings(command.config_path, environment.environ)  # one that is wrong is told
     store = UsageStore.of(environment.environ)
+    standings = _standings(store, command, environment)
     report = store.summarize(query)
     if command.form == "json":
-        _write_object(report, filters, environment)
+        _write_object(report, filters, standings, environment)
     elif command.form == "csv":
         _write_csv(report, environment)
     else:
-        _write_text(report, store, query, command, environment)
+        _write_text(report, store, query, command, standings, environment)
     return ExitStatus.ANSWERED
 
 
@@ -68,6 +72,7 @@ def _write_text(
     store: UsageStore,
     query: UsageQuery,
     command: UsageCommand,
+    standings: Sequence[Standing],
     environment: Environment,
 ) -> None:
     """Show a report to people, and to programs that read lines."""
@@ -78,19 +83,65 @@ def _write_text(
         from .render.usage_text import aligned
 
         emit(environment.stdout, "\n".join((*aligned(report), "")))
-    elif not is_nothing:
+        return
+    if not is_nothing:
         # Rows that are days show the same.
         days = store.days(query) if query.by != "day" else []
         _draw(report, days, command.filters, environment)
+    _draw_budgets(standings, environment, apart=not is_nothing)
 
 
-def _write_object(report: UsageReport, filters: UsageFilters, environment: Environment) -> None:
-    from .render.usage_text import report_object
+def _standings(
+    store: UsageStore, command: UsageCommand, environment: Environment
+) -> list[Standing]:
+    """Return what is used of the budgets of the configuration, where that is shown."""
+    is_drawn = command.form == "text" and environment.stdout_is_terminal
+    is_shown = is_drawn or command.form == "json"
+    if not is_shown and command.config_path is None:
+        return []  # reading the configuration costs more than all the rest
+    budget = _settings(command, environment).budget  # one that is named and wrong is told
+    if budget is None or not is_shown:
+        return []
+    from ..policy.budget import lasting_limits
+
+    limits = lasting_limits(budget, local_day(time.time()))
+    return store.standings(limits) if limits else []
+
+
+def _settings(command: UsageCommand, environment: Environment) -> Settings:
+    from ..storage.config import load_settings
+
+    return load_settings(command.config_path, environment.environ)
+
+
+def _draw_budgets(standings: Sequence[Standing], environment: Environment, *, apart: bool) -> None:
+    """Say what is left of each budget."""
+    if not standings:
+        return
+    from ..policy.budget import standing_line
+
+    texts = [neutralise(standing_line(standing)).replace("\n", " ") for standing in standings]
+    lines = [line for text in texts for line in wrap(text, environment.columns)]
+    emit(environment.stdout, "\n".join((*([""] if apart else []), *lines, "")))
+
+
+def _write_object(
+    report: UsageReport,
+    filters: UsageFilters,
+    standings: Sequence[Standing],
+    environment: Environment,
+) -> None:
+    from .render.usage_text import budget_object, report_object
 
     shown = {name: text for name, text in filters.items() if name not in _TIMES}
     write_json(
         environment.stdout.buffer,
-        {"schema_version": SCHEMA_VERSION, "filters": shown, **report_object(report)},
+        {
+            "schema_version": SCHEMA_VERSION,
+            "filters": shown,
+            **report_object(report),
+            "budgets": [budget_object(standing) for standing in standings],
+        },
     )
 
 
@@ -112,10 +163,8 @@ def _nothing(store: UsageStore, command: UsageCommand, environment: Environment)
     if store.count(UsageQuery()):
         return "Nothing of what is recorded fits. `llm-client usage --since all` shows everything."
     from ..books import is_enabled
-    from ..storage.config import load_settings
 
-    settings = load_settings(command.config_path, environment.environ)
-    if not is_enabled(settings, environment.environ):
+    if not is_enabled(_settings(command, environment), environment.environ):
         return "Nothing is recorded: the ledger is off."
     return "Nothing is recorded yet. The first call begins the ledger."
 

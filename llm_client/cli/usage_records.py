@@ -31,13 +31,16 @@ _BATCH = 1_000
 """Attempts that are written at once."""
 
 
-def prune_usage(older_than: str, environment: Environment, *, sure: bool) -> int:
+def prune_usage(
+    older_than: str, environment: Environment, *, sure: bool, budgets: bool = False
+) -> int:
     """Delete old attempts; return the exit status.
 
     Args:
         older_than: which ones, as on the command line.
         environment: whom to ask.
         sure: whether not to ask.
+        budgets: whether what budgets count of that time goes too.
 
     Raises:
         LLMError: there is nobody to ask, or the ledger cannot be used.
@@ -52,14 +55,17 @@ def prune_usage(older_than: str, environment: Environment, *, sure: bool) -> int
     store = UsageStore.of(environment.environ)
     until = shown_bound(query.until)
     span = f"{'up to' if isinstance(query.until, str) else 'before'} {until}"
-    count = store.count(query)
-    if not count:
+    count, is_spent = store.count(query), budgets and store.is_spent(query)
+    if not (count or is_spent):
         emit(environment.stdout, f"No attempts {span}: nothing to delete.\n")
         return ExitStatus.ANSWERED
-    if not sure and not _confirmed(f"Delete {_attempts(count)} {span}?", environment):
+    rest = "Budgets forget what was spent then." if budgets else "What budgets count is kept."
+    if not sure and not _confirmed(f"Delete {_attempts(count)} {span}? {rest}", environment):
         environment.note("Nothing was deleted.")
         return ExitStatus.FAILED
-    emit(environment.stdout, f"{_attempts(store.delete(query))} deleted.\n")
+    deleted = store.delete(query, budgets=budgets)
+    forgotten = " Budgets have forgotten what was spent then." if is_spent else ""
+    emit(environment.stdout, f"{_attempts(deleted)} deleted.{forgotten}\n")
     return ExitStatus.ANSWERED
 
 
@@ -119,7 +125,7 @@ def _csv(attempts: Iterator[dict[str, Any]], *, harmless: bool) -> Iterator[byte
 
 def _confirmed(question: str, environment: Environment) -> bool:
     assert environment.stdin is not None  # it is a terminal
-    emit(environment.stderr, f"{question} What budgets count is kept. [y/N] ")
+    emit(environment.stderr, f"{question} [y/N] ")
     answer = environment.stdin.readline().strip().lower()
     return answer in {b"y", b"yes"}
 

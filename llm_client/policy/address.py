@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -162,6 +163,7 @@ def with_dialect(target: Target, name: str) -> Target:
     )
 
 
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Return whether an address stays on this machine."""
     parts = urlsplit(url)

@@ -24,11 +24,14 @@ __all__ = [
     "Limit",
     "Period",
     "Scope",
+    "Standing",
     "dollars",
+    "lasting_limits",
     "limits",
     "nano_ceiling",
     "nano_usd",
     "refusal",
+    "standing_line",
     "unpriced",
     "warning",
 ]
@@ -97,6 +100,20 @@ class Exceeded(NamedTuple):
     """Nano-USD that the attempt may cost."""
 
 
+class Standing(NamedTuple):
+    """What is used of a limit."""
+
+    limit: Limit
+    spent: int
+    """Nano-USD, as in `Exceeded`."""
+    reserved: int
+
+    @property
+    def left(self) -> int:
+        """Nano-USD that may still be spent."""
+        return max(0, self.limit.amount - self.spent - self.reserved)
+
+
 def nano_usd(usd: float) -> int:
     """Return an amount in nano-USD."""
     return round(usd * _NANO)
@@ -143,6 +160,16 @@ def limits(
         for scope, label, part in _parts(budget, labels, provider):
             found += _limits(scope, label, part, today, in_code)
     return tuple(found)
+
+
+def lasting_limits(budget: Budget, today: str) -> tuple[Limit, ...]:
+    """Return the limits of every scope that calls add up to: not those of a single call."""
+    parts: list[tuple[Scope, str, Budget]] = [("", "", budget)]
+    parts += [("project", label, part) for label, part in budget.projects.items()]
+    parts += [("profile", label, part) for label, part in budget.profiles.items()]
+    parts += [("provider", label, part) for label, part in budget.providers.items()]
+    found = (limit for part in parts for limit in _limits(*part, today, in_code=False))
+    return tuple(limit for limit in found if limit.period != "call")
 
 
 def _parts(budget: Budget, labels: Labels, provider: str) -> Iterator[tuple[Scope, str, Budget]]:
@@ -221,6 +248,17 @@ def refusal(
 def warning(exceeded: Exceeded) -> str:
     """Return the notice about a budget that is exceeded and lets the attempt through."""
     return f"The {_name(exceeded.limit)} is exceeded: {_account(exceeded)}."
+
+
+def standing_line(standing: Standing) -> str:
+    """Return what is to be known of a budget, on one line."""
+    limit, spent = standing.limit, f"{dollars(standing.spent)} spent"
+    if standing.reserved:
+        spent += f", {dollars(standing.reserved)} reserved"
+    renews = f"; it renews on {limit.renews}" if limit.renews else ""
+    warns = "" if limit.blocks else "; it only warns"
+    name = _name(limit)
+    return f"{name[0].upper()}{name[1:]}: {spent}, {dollars(standing.left)} left{renews}{warns}."
 
 
 def unpriced(target: Target) -> str | None:

@@ -167,14 +167,16 @@ def _prompt(asked: LLMRequest | EmbeddingRequest, measure: _Measure) -> int:
 
 def _message(message: Message, measure: _Measure) -> int:
     content = message.content
-    total = measure.message + _calls(message.tool_calls, measure)
+    total = measure.message
+    if message.tool_calls:
+        total += _calls(message.tool_calls, measure)
     if isinstance(content, tuple):
         total += sum(_part(part, measure) for part in content)
     else:
         total += tokens_of(content, measure.scale)
     if measure.hidden:
         state = message.provider_state
-        total += tokens_of(message.reasoning, measure.scale)
+        total += tokens_of(message.reasoning, measure.scale) if message.reasoning else 0
         total += 0 if state is None else _written(state.items, measure, measure.hidden)
     return total
 

@@ -1,8 +1,9 @@
 """When a request may start under a limit of requests and tokens per minute.
 
-Owns the sliding window and whose it is. Time is counted in bins of a tenth of a second, so that a
-minute is 600 figures at most however many requests there are; a request counts for 601 bins, so
-that in no 60 seconds, wherever they begin, more start than allowed. Refuses to know the clock and
+Owns the sliding window and whose it is. Time is counted in bins of half a second, so that a minute
+is 120 figures at most however many requests there are: finer ones cost every request more than all
+else that is asked of the ledger. A request counts for 121 bins, so that in no 60 seconds, wherever
+they begin, more start than allowed. Refuses to know the clock and
 to store anything: `storage/reservations.py` does.
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_PAUSE",
     "MINUTE",
+    "NO_RATE",
     "SPAN",
     "Rate",
     "Slot",
@@ -33,7 +35,7 @@ __all__ = [
 
 MINUTE = 60.0
 """Seconds of the window; tests make it shorter."""
-SPAN = 601
+SPAN = 121
 """Bins for which a request counts: those of a window, and one because it starts within its bin."""
 LONGEST_PAUSE = 120.0
 """Seconds. A provider that wants to be left alone for longer has failed for now: a fallback acts."""
@@ -44,6 +46,9 @@ class Rate(NamedTuple):
 
     requests: int | None = None
     tokens: int | None = None
+
+
+NO_RATE = Rate()
 
 
 class Slot(NamedTuple):

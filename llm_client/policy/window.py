@@ -31,7 +31,8 @@ _WITH_ANSWER = (
     # contains at least 62466 input tokens`: it counts no further.
     r"length is (?P<window>#) .{0,60}requested (?P<answer>#) output tokens .{0,40}at least"
     r" (?P<least>#) input tokens",
-    # vLLM: `… length is 4096 tokens and your request has 1500 input tokens (3000 > 4096 - 1500)`.
+    # vLLM, older (from memory): `… length is 4096 tokens and your request has 1500 input tokens
+    # (3000 > 4096 - 1500)`.
     r"length is (?P<window>#) tokens and your request has (?P<prompt>#) input tokens"
     r" \((?P<answer>#) > ",
     # SGLang: `… length of 163840 tokens. You requested a total of 183491 tokens: 19651 tokens from

@@ -11,6 +11,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -198,7 +199,7 @@ class _Reader:
         retry = self._table("retry", root.get("retry", {}), _RETRY)
         cache = self._table("cache", root.get("cache", {}), _CACHE)
         routing = self._table("routing", root.get("routing", {}), _ROUTING)
-        return Settings(
+        settings = Settings(
             default_profile=root.get("default_profile"),
             profiles={
                 name: self._profile(name, value) for name, value in root.get("profiles", {}).items()
@@ -208,7 +209,6 @@ class _Reader:
                 for name, value in root.get("providers", {}).items()
             },
             retry=RetrySettings(**retry),
-            budget=self._budget(root) if "budget" in root else None,
             routing={name: value for name, value in routing.items() if name != "prefer"},
             prefer=routing.get("prefer"),
             pricing={
@@ -219,14 +219,17 @@ class _Reader:
             **cache,
             source=str(self._file),
         )
+        if "budget" not in root:
+            return settings
+        return replace(settings, budget=self._budget(root, settings))
 
-    def _budget(self, root: Mapping[str, Any]) -> Budget:
+    def _budget(self, root: Mapping[str, Any], settings: Settings) -> Budget:
         from ..types.budget import Budget
 
         # A project is whatever a repository is called; a misspelt other name would hold nothing.
         known = {
-            "profiles": root.get("profiles", {}),
-            "providers": {**CATALOG, **root.get("providers", {})},
+            "profiles": settings.profiles,
+            "providers": {**CATALOG, **settings.providers},
         }
         parts = dict.fromkeys(_BUDGET_PARTS, (_is_table, "a table"))
         table = dict(self._table("budget", root["budget"], {**_BUDGET, **parts}))
@@ -237,6 +240,10 @@ class _Reader:
                 name: Budget(**self._table(f"{where}.{name}", said, _BUDGET))
                 for name, said in self._table(where, of_part, names).items()
             }
+        # An attempt is booked under the profile itself, whatever alias it was asked by.
+        table["profiles"] = {
+            settings.profile_behind(name): said for name, said in table["profiles"].items()
+        }
         return Budget(**table)
 
     def _profile(self, name: str, value: object) -> Profile | str:

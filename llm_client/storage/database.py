@@ -23,9 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
-from ..exceptions import LLMError
 from .forking import close_before_forks
-from .haste import WouldWait
+from .haste import StoreError, WouldWait
 from .sqlite_files import CHECKPOINTS, DAMAGED, code_of, connected, discard, set_aside
 
 __all__ = ["Connection", "Database", "StoreError"]
@@ -47,10 +46,6 @@ _REASONS: Final = {
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened or made",
     sqlite3.SQLITE_IOERR: "the disk does not take or give its pages",
 }
-
-
-class StoreError(LLMError):
-    """A store of this machine cannot be used. Answers do not depend on it."""
 
 
 class Database:
@@ -79,6 +74,7 @@ class Database:
             loss: what else it means that a new one is begun, for the notice.
         """
         self.path = path
+        self._name = str(path)  # a transaction asks which file is there
         self._migrations = migrations
         self._what = what
         self._remedy = remedy
@@ -178,7 +174,7 @@ class Database:
                 or connection.in_transaction
                 or self._hasty == _MOST_HASTY
                 or self._pid != os.getpid()
-                or self._file != _identity(self.path)
+                or self._file != _identity(self._name)
             ):
                 raise WouldWait
             if not self._hasty:
@@ -215,7 +211,7 @@ class Database:
             # Inherited by a fork that nobody announced: closing it would break the parent's locks.
             _inherited.append(connection)
             self._connection = connection = None
-        if connection is not None and self._file == _identity(self.path):
+        if connection is not None and self._file == _identity(self._name):
             if not nested:
                 _roll_back(connection)  # what a second Ctrl-C has left
             return connection
@@ -232,7 +228,7 @@ class Database:
         connection.execute("PRAGMA synchronous=NORMAL")
         if version != len(self._migrations):
             _alone_in(self.path.parent, lambda: self._migrate(connection))
-        self._file = _identity(self.path)
+        self._file = _identity(self._name)
         return connection
 
     def _connect(self) -> Connection:
@@ -338,7 +334,7 @@ def _pause() -> None:
     time.sleep(0.0003 * (1 + (time.perf_counter_ns() >> 6) % 10))
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     """Return which file is at a path; `None`: there is none."""
     try:
         found = os.stat(path)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..policy.rate import LONGEST_PAUSE, Rate
+from ..policy.rate import LONGEST_PAUSE
 from ..types.events import AttemptRecord
 from . import reservations
 from .database import Database
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ledger",
-    "holds_nothing",
     "ledger_file",
     "local_day",
     "nano_cost",
@@ -100,7 +99,7 @@ class Ledger:
             StoreError: the ledger cannot be used, as for the other methods.
             WouldWait: it cannot be used at once, and `wait` is false; nothing is done.
         """
-        if holds_nothing(claim):
+        if claim.holds_nothing:
             return self.database.read(
                 lambda connection: _pause_of(connection, claim.key), wait=wait
             )
@@ -135,7 +134,8 @@ class Ledger:
             seconds: for how long its provider wants to be left alone by everybody.
             wait: as for `reserve`.
         """
-        settled, row = _settled(record), _row(record)
+        day, cost = local_day(record.started_at), nano_cost(record)
+        settled, row = _settled(record, day, cost), _row(record, day, cost)
 
         def work(connection: Connection) -> None:
             reservations.settle(connection, settled)
@@ -149,11 +149,6 @@ class Ledger:
     def close(self) -> None:
         """Close the file. Idempotent; it is opened again when it is used again."""
         self.database.close()
-
-
-def holds_nothing(claim: Claim) -> bool:
-    """Return whether there is nothing to reserve: no limit holds, or it costs nothing."""
-    return claim.rate == Rate() and not (claim.limits and claim.cost)
 
 
 def _pause_of(connection: Connection, key: str) -> Grant:
@@ -172,21 +167,21 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _settled(record: AttemptRecord) -> Settled:
+def _settled(record: AttemptRecord, day: str, cost: int | None) -> Settled:
     labels, usage = record.labels, record.usage
     return Settled(
         call_id=record.call_id,
         attempt=record.attempt,
-        day=local_day(record.started_at),
+        day=day,
         provider=record.provider,
         profile=labels.profile,
         project=labels.project,
-        cost=nano_cost(record),
+        cost=cost,
         tokens=None if usage is None else _whole(usage.total_tokens),
     )
 
 
-def _row(record: AttemptRecord) -> tuple[object, ...]:
+def _row(record: AttemptRecord, day: str, cost: int | None) -> tuple[object, ...]:
     """Return the values of a record, in the order of the columns."""
     labels, usage = record.labels, record.usage
     tokens: tuple[int | None, ...] = (None,) * 5
@@ -202,7 +197,7 @@ def _row(record: AttemptRecord) -> tuple[object, ...]:
         record.call_id,
         record.attempt,
         record.started_at,
-        local_day(record.started_at),
+        day,
         record.provider,
         storable(record.model),
         record.local,
@@ -212,7 +207,7 @@ def _row(record: AttemptRecord) -> tuple[object, ...]:
         _tags(labels.tags),
         *map(_whole, tokens),
         usage is not None and usage.estimated,
-        nano_cost(record),
+        cost,
         record.latency_ms,
         record.time_to_first_token_ms,
         record.retry,
@@ -231,7 +226,9 @@ def _tags(tags: tuple[str, ...]) -> str | None:
 
 
 def _whole(number: int | None) -> int | None:
-    return None if number is None else min(max(number, 0), MOST)
+    if number is None or 0 <= number <= MOST:
+        return number
+    return 0 if number < 0 else MOST
 
 
 def nano_cost(record: AttemptRecord) -> int | None:

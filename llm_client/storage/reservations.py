@@ -9,19 +9,21 @@ to open, commit or catch anything.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..policy.rate import LONGEST_PAUSE, MINUTE, Rate, bin_of, seconds_until
+from ..policy.rate import LONGEST_PAUSE, MINUTE, NO_RATE, Rate, bin_of, seconds_until
 from ..types.events import Labels
 from .lost import write_off
-from .slots import Queued, book_tokens, give_back, paused_until, place, start
+from .slots import Queued, book_tokens, give_back, pause_end, place, start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from sqlite3 import Connection
 
-    from ..policy.budget import Exceeded, Limit
+    from ..policy.budget import Exceeded, Limit, Standing
 
-__all__ = ["MOST", "Claim", "Grant", "Settled", "release", "reserve", "settle"]
+__all__ = ["MOST", "Claim", "Grant", "Settled", "release", "reserve", "settle", "standings"]
 
 MOST = 10**15
 """Tokens or nano-USD (a million dollars) of one attempt. Providers have been seen to say anything, and
@@ -47,7 +49,7 @@ class Claim(NamedTuple):
     """The budgets that hold for it."""
     key: str = ""
     """Whose rate limit and pause it is: `policy.rate.rate_key`."""
-    rate: Rate = Rate()
+    rate: Rate = NO_RATE
     spent: tuple[tuple[str, int], ...] = ()
     """Provider and nano-USD of the attempts of the call so far. Its own memory, because the rows of a
     call can be deleted before it ends."""
@@ -58,6 +60,11 @@ class Claim(NamedTuple):
     def tokens(self) -> int:
         """The most tokens it may use."""
         return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether there is nothing to reserve: no limit holds, or it costs nothing."""
+        return self.rate == NO_RATE and not (self.limits and self.cost)
 
 
 class Grant(NamedTuple):
@@ -75,6 +82,8 @@ class Grant(NamedTuple):
     @property
     def refused(self) -> Exceeded | None:
         """The first budget that does not allow the attempt."""
+        if not self.exceeded:
+            return None
         return next((found for found in self.exceeded if found.limit.blocks), None)
 
 
@@ -105,27 +114,31 @@ def reserve(connection: Connection, claim: Claim, now: float, minute: float = MI
         now: Unix time, read within the transaction.
         minute: seconds of the rate limit's window.
     """
-    known = connection.execute(
-        "SELECT due, started_at FROM reservations WHERE call_id = ? AND attempt = ?", claim[:2]
+    # One statement where two would do: each costs every call of a library 2 µs.
+    until, arrived_at, due = connection.execute(
+        "SELECT p.until, r.started_at, r.due FROM (SELECT 1) LEFT JOIN pauses AS p ON p.key = ?"
+        " LEFT JOIN reservations AS r ON r.call_id = ? AND r.attempt = ?",
+        (claim.key, claim.call_id, claim.attempt),
     ).fetchone()
+    is_new = arrived_at is None
     exceeded: tuple[Exceeded, ...] = ()
-    if known is None:
+    if is_new:
+        arrived_at = now
         grant = Grant(exceeded=_exceeded(connection, claim))
         if grant.refused and write_off(connection, now):
             grant = Grant(exceeded=_exceeded(connection, claim))
         if grant.refused:
             return grant
         exceeded = grant.exceeded
-    elif known[0] is None:
+    elif due is None:
         return Grant()  # it was let through before
-    earliest = paused_until(connection, claim.key, now)
+    earliest = pause_end(until, now)
     if earliest - now > LONGEST_PAUSE:
         release(connection, claim.call_id, claim.attempt)
         return Grant(earliest - now, paused=True)
-    arrived_at = now if known is None else known[1]
     wait, bin, limited = _start(connection, claim, arrived_at, earliest, now, minute)
     due = now + wait if wait else None
-    if known is None:
+    if is_new:
         _insert(connection, claim, now, due, bin)
     else:
         connection.execute(
@@ -148,7 +161,7 @@ def _start(
 
     And whether the limit is why it waits.
     """
-    if claim.rate == Rate():
+    if claim.rate == NO_RATE:
         return earliest - now, None, False
     queued = Queued(claim.key, claim.tokens, arrived_at, claim.call_id, claim.attempt)
     bin = place(connection, queued, claim.rate, now, earliest, minute)
@@ -203,22 +216,50 @@ def _json_list(texts: tuple[str, ...]) -> str | None:
 def _exceeded(connection: Connection, claim: Claim) -> tuple[Exceeded, ...]:
     if not claim.cost or not claim.limits:
         return ()  # what costs nothing exceeds nothing
-    from ..policy.budget import Exceeded  # only where there are budgets
-
+    query, values, places = _sums(claim.limits)
+    sums = connection.execute(query, values).fetchone() if query else ()
     found = []
-    under_way: dict[tuple[str, str], int] = {}
-    for limit in claim.limits:
-        spent, reserved = _of_call(claim, limit), 0
-        if limit.period != "call":
-            spent = _sum(connection, "spending", limit.since, limit)
-            scope = limit.scope, limit.label
-            if scope not in under_way:
-                # Of whichever day: what is under way will cost it from now on.
-                under_way[scope] = _sum(connection, "reservations", "", limit)
-            reserved = under_way[scope]
+    for limit, (spent_at, reserved_at) in zip(claim.limits, places, strict=True):
+        if limit.period == "call":
+            spent, reserved = _of_call(claim, limit), 0
+        else:
+            spent, reserved = int(sums[spent_at]), int(sums[reserved_at])
         if spent + reserved + claim.cost > limit.amount:
+            from ..policy.budget import Exceeded
+
             found.append(Exceeded(limit, spent, reserved, claim.cost))
     return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _sums(
+    limits: tuple[Limit, ...],
+) -> tuple[str, tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Return the one statement that adds up what is used of limits, and its values.
+
+    And where in its row is, for each limit, what was spent and what is reserved. It is empty where
+    there is nothing to add up: of a single call.
+    """
+    columns: dict[tuple[str, ...], int] = {}
+
+    def place(table: str, limit: Limit, since: str) -> int:
+        return columns.setdefault((table, limit.scope, limit.label, since), len(columns))
+
+    places = tuple(
+        (-1, -1)
+        if limit.period == "call"
+        # Reserved on whichever day: what is under way will cost it from now on.
+        else (place("spending", limit, limit.since), place("reservations", limit, ""))
+        for limit in limits
+    )
+    parts = [f"({_SUM.format(table, _SCOPES[scope])})" for table, scope, _, _ in columns]
+    values = [[since, label] if scope else [since] for _, scope, label, since in columns]
+    query = f"SELECT {', '.join(parts)}" if parts else ""
+    return query, tuple(value for each in values for value in each), places
+
+
+_SUM = "SELECT total(cost) FROM {} WHERE day >= ?{}"
+"""`sum` ends with an error beyond 64 bits; this is exact up to nine million dollars."""
 
 
 _SCOPES = {
@@ -240,16 +281,40 @@ def _of_call(claim: Claim, limit: Limit) -> int:
 
 def _sum(connection: Connection, table: str, since: str, limit: Limit) -> int:
     values = [since, limit.label] if limit.scope else [since]
-    # `sum` ends with an error beyond 64 bits; this is exact up to nine million dollars.
-    query = f"SELECT total(cost) FROM {table} WHERE day >= ?{_SCOPES[limit.scope]}"
+    query = _SUM.format(table, _SCOPES[limit.scope])
     return int(connection.execute(query, values).fetchone()[0])
+
+
+def standings(connection: Connection, limits: Sequence[Limit]) -> list[Standing]:
+    """Return what is used of limits, none of which is that of a single call."""
+    from ..policy.budget import Standing
+
+    return [
+        Standing(
+            limit,
+            _sum(connection, "spending", limit.since, limit),
+            _sum(connection, "reservations", "", limit),
+        )
+        for limit in limits
+    ]
+
+
+_DELETE = "DELETE FROM reservations WHERE call_id = ? AND attempt = ?"
 
 
 def release(connection: Connection, call_id: str, attempt: int) -> None:
     """Give back what was reserved for an attempt that was not made. Idempotent."""
-    row = _take(connection, call_id, attempt)
-    if row is not None and row.bin is not None:
-        give_back(connection, row.key, row.bin, row.tokens)
+    row = connection.execute(
+        "SELECT key, bin, prompt_tokens + completion_tokens FROM reservations"
+        " WHERE call_id = ? AND attempt = ?",
+        (call_id, attempt),
+    ).fetchone()
+    if row is None:
+        return
+    connection.execute(_DELETE, (call_id, attempt))
+    key, bin, tokens = row
+    if bin is not None:
+        give_back(connection, key, bin, tokens)
 
 
 def settle(connection: Connection, settled: Settled) -> None:
@@ -258,13 +323,15 @@ def settle(connection: Connection, settled: Settled) -> None:
     Call it before the attempt's own row is written: of a row that there is already, because it
     was settled before or given up as lost, the cost is taken back. So it counts once.
     """
-    before = connection.execute(
-        "SELECT day, provider, profile, project, cost FROM attempts"
-        " WHERE call_id = ? AND attempt = ?",
-        settled[:2],
+    own = settled[:2]
+    day, provider, profile, project, cost, *found = connection.execute(
+        "SELECT a.day, a.provider, a.profile, a.project, a.cost,"
+        " r.key, r.bin, r.prompt_tokens, r.prompt_tokens + r.completion_tokens FROM (SELECT 1)"
+        " LEFT JOIN attempts AS a ON a.call_id = ? AND a.attempt = ?"
+        " LEFT JOIN reservations AS r ON r.call_id = ? AND r.attempt = ?",
+        own + own,
     ).fetchone()
-    if before is not None:
-        day, provider, profile, project, cost = before
+    if day is not None:
         _spend(connection, day, provider, profile, project, -(cost or 0))
     _spend(
         connection,
@@ -274,10 +341,12 @@ def settle(connection: Connection, settled: Settled) -> None:
         settled.project,
         settled.cost or 0,
     )
-    row = _take(connection, settled.call_id, settled.attempt)
-    if row is not None and row.bin is not None:
-        used = row.prompt_tokens if settled.tokens is None else settled.tokens
-        book_tokens(connection, row.key, row.bin, used - row.tokens)
+    key, bin, prompt_tokens, tokens = found
+    if key is not None:
+        connection.execute(_DELETE, own)
+    if bin is not None:
+        used = prompt_tokens if settled.tokens is None else settled.tokens
+        book_tokens(connection, key, bin, used - tokens)
 
 
 def _spend(
@@ -295,25 +364,3 @@ def _spend(
             " DO UPDATE SET cost = cost + excluded.cost",
             (day, provider, profile or "", project or "", cost),
         )
-
-
-class _Reserved(NamedTuple):
-    key: str
-    bin: int | None
-    prompt_tokens: int
-    tokens: int
-
-
-def _take(connection: Connection, call_id: str, attempt: int) -> _Reserved | None:
-    """Remove a reservation and return it."""
-    row = connection.execute(
-        "SELECT key, bin, prompt_tokens, prompt_tokens + completion_tokens FROM reservations"
-        " WHERE call_id = ? AND attempt = ?",
-        (call_id, attempt),
-    ).fetchone()
-    if row is None:
-        return None
-    connection.execute(
-        "DELETE FROM reservations WHERE call_id = ? AND attempt = ?", (call_id, attempt)
-    )
-    return _Reserved(*row)

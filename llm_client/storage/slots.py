@@ -20,6 +20,7 @@ __all__ = [
     "forget",
     "give_back",
     "pause",
+    "pause_end",
     "paused_until",
     "place",
     "start",
@@ -31,6 +32,14 @@ GRACE = 10.0
 """Seconds by which a waiting attempt may come late and keep its place before the others."""
 _CLOCK_STEP = SPAN // 10
 """Bins. What started later than that from now did so before the clock was set back."""
+
+_BEFORE = (
+    "FROM reservations WHERE key = ? AND due > ? AND (started_at, call_id, attempt) < (?, ?, ?)"
+)
+_AT_ONCE = (
+    f"SELECT coalesce(sum(requests), 0), coalesce(sum(tokens), 0), EXISTS (SELECT 1 {_BEFORE})"
+    " FROM slots WHERE key = ? AND bin > ? AND bin <= ?"
+)
 
 
 class Queued(NamedTuple):
@@ -57,8 +66,13 @@ def pause(connection: Connection, key: str, until: float, now: float) -> None:
 def paused_until(connection: Connection, key: str, now: float) -> float:
     """Return until when a provider wants to be left alone; `now` when it does not."""
     row = connection.execute("SELECT until FROM pauses WHERE key = ?", (key,)).fetchone()
+    return pause_end(None if row is None else row[0], now)
+
+
+def pause_end(until: float | None, now: float) -> float:
+    """Return when a pause ends that was noted, or `None`; `now` when there is none."""
     # A time further away than any that is noted: the clock was set back.
-    return now if row is None or not now < row[0] <= now + LONGEST_NOTED_PAUSE else float(row[0])
+    return now if until is None or not now < until <= now + LONGEST_NOTED_PAUSE else until
 
 
 def place(
@@ -80,21 +94,15 @@ def place(
         minute: seconds of the window.
     """
     first = bin_of(earliest, minute)
-    waiting = connection.execute(
-        "SELECT prompt_tokens + completion_tokens FROM reservations WHERE key = ? AND due > ?"
-        " AND (started_at, call_id, attempt) < (?, ?, ?) ORDER BY started_at, call_id, attempt",
-        (queued.key, now - GRACE, queued.arrived_at, queued.call_id, queued.attempt),
-    ).fetchall()
+    before = (queued.key, now - GRACE, queued.arrived_at, queued.call_id, queued.attempt)
     window = (queued.key, first - SPAN, first + _CLOCK_STEP)
-    if not waiting:
-        # Nearly always; to look at every bin would cost ten times as much.
-        requests, tokens = connection.execute(
-            "SELECT coalesce(sum(requests), 0), coalesce(sum(tokens), 0) FROM slots"
-            " WHERE key = ? AND bin > ? AND bin <= ?",
-            window,
-        ).fetchone()
-        if fits(requests, tokens, queued.tokens, rate):
-            return first
+    requests, tokens, is_behind = connection.execute(_AT_ONCE, before + window).fetchone()
+    if not is_behind and fits(requests, tokens, queued.tokens, rate):
+        return first  # nearly always; to look at every bin would cost ten times as much
+    waiting = connection.execute(
+        f"SELECT prompt_tokens + completion_tokens {_BEFORE} ORDER BY started_at, call_id, attempt",
+        before,
+    ).fetchall()
     started = connection.execute(
         "SELECT bin, requests, tokens FROM slots WHERE key = ? AND bin > ? AND bin <= ?"
         " ORDER BY bin",
@@ -106,16 +114,19 @@ def place(
 
 
 def start(connection: Connection, queued: Queued, bin: int) -> None:
-    """Count an attempt that starts now, and forget what does not count any more."""
+    """Count an attempt that starts now; with the first of a bin, forget what counts no more."""
+    if connection.execute(
+        "UPDATE slots SET requests = requests + 1, tokens = tokens + ? WHERE key = ? AND bin = ?",
+        (queued.tokens, queued.key, bin),
+    ).rowcount:
+        return
     # One by one, because with OR every bin of the minute is looked at.
     connection.execute("DELETE FROM slots WHERE key = ? AND bin <= ?", (queued.key, bin - SPAN))
     connection.execute(
         "DELETE FROM slots WHERE key = ? AND bin > ?", (queued.key, bin + _CLOCK_STEP)
     )
     connection.execute(
-        "INSERT INTO slots (key, bin, requests, tokens) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (key, bin)"
-        " DO UPDATE SET requests = requests + 1, tokens = tokens + excluded.tokens",
+        "INSERT INTO slots (key, bin, requests, tokens) VALUES (?, ?, 1, ?)",
         (queued.key, bin, queued.tokens),
     )
 

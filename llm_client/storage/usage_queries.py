@@ -16,9 +16,19 @@ from typing import Any, Final, NamedTuple
 
 from ..policy.periods import shown_bound
 from ..types.usage import UsageKey, UsageQuery, UsageReport, UsageRow
-from .ledger import storable
+from .ledger import local_day, storable
 
-__all__ = ["EXPORTED", "DayUsage", "attempts_of", "count", "days_of", "delete", "summarize"]
+__all__ = [
+    "EXPORTED",
+    "DayUsage",
+    "attempts_of",
+    "count",
+    "days_of",
+    "delete",
+    "forget_spent",
+    "is_spent",
+    "summarize",
+]
 
 _MOST: Final = 10**15
 """Tokens or nano-USD (a million dollars) of one attempt."""
@@ -172,12 +182,34 @@ def count(connection: Connection, query: UsageQuery) -> int:
 def delete(connection: Connection, query: UsageQuery, most: int) -> int:
     """Delete some rows, and return how many: fewer than `most` when no more are left.
 
-    What was spent stays written down in `spending`, so budgets hold on.
+    What was spent stays written down in `spending`, so budgets hold on until it is forgotten too.
     """
     where, values = _conditions(query)
     return connection.execute(
         f"DELETE FROM attempts WHERE id IN (SELECT id FROM attempts{where} LIMIT {most})", values
     ).rowcount
+
+
+def is_spent(connection: Connection, query: UsageQuery) -> bool:
+    """Return whether budgets count anything of a time."""
+    where, values = _until_day(query)
+    row = connection.execute(f"SELECT 1 FROM spending{where} LIMIT 1", values).fetchone()
+    return row is not None
+
+
+def forget_spent(connection: Connection, query: UsageQuery) -> None:
+    """Let budgets forget what was spent in the whole days of a time."""
+    where, values = _until_day(query)
+    connection.execute(f"DELETE FROM spending{where}", values)
+
+
+def _until_day(query: UsageQuery) -> tuple[str, tuple[str, ...]]:
+    """Return the WHERE clause for days that are over when a query ends, and its values."""
+    if query.until is None:
+        return "", ()
+    if isinstance(query.until, str):
+        return " WHERE day <= ?", (query.until,)
+    return " WHERE day < ?", (local_day(query.until),)
 
 
 def attempts_of(

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..exceptions import ConfigurationError
 from ..types.usage import UsageQuery, UsageReport
@@ -21,8 +21,12 @@ from . import usage_queries
 from .database import StoreError
 from .ledger import ledger_file, open_ledger
 from .lost import has_lost, write_off
+from .reservations import standings
 from .schema import MIGRATIONS
 from .usage_queries import DayUsage
+
+if TYPE_CHECKING:
+    from ..policy.budget import Limit, Standing
 
 __all__ = ["UsageStore"]
 
@@ -88,17 +92,36 @@ class UsageStore:
                 return
             last = page[-1][0]
 
-    def delete(self, query: UsageQuery) -> int:
-        """Delete attempts for good; return how many. What budgets count is kept."""
-        if not self.count(query):
+    def is_spent(self, query: UsageQuery) -> bool:
+        """Return whether budgets count anything of the time before a query's end."""
+        return self._read(lambda connection: usage_queries.is_spent(connection, query))
+
+    def standings(self, limits: Sequence[Limit]) -> list[Standing]:
+        """Return what is used of budgets."""
+        return self._read(lambda connection: standings(connection, limits))
+
+    def delete(self, query: UsageQuery, *, budgets: bool = False) -> int:
+        """Delete attempts for good; return how many.
+
+        Args:
+            query: which; with `budgets` nothing but the time before which they began.
+            budgets: whether what budgets count of that time goes too, and is not kept.
+        """
+        if not (self.count(query) or (budgets and self.is_spent(query))):
             return 0  # above all, no ledger is begun for it
+
+        def work(connection: sqlite3.Connection) -> int:
+            some = usage_queries.delete(connection, query, _DELETED_ROWS)
+            if budgets and some < _DELETED_ROWS:
+                # With the last of them: of a row that is settled again what it cost is taken back.
+                usage_queries.forget_spent(connection, query)
+            return some
+
         database = open_ledger(self._path)
         deleted = 0
         with closing(database):
             while True:
-                some = database.write(
-                    lambda connection: usage_queries.delete(connection, query, _DELETED_ROWS)
-                )
+                some = database.write(work)
                 deleted += some
                 if some < _DELETED_ROWS:
                     break

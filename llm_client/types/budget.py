@@ -34,7 +34,7 @@ class Budget:
     monthly_usd: float | None = None
     """From the first."""
     total_usd: float | None = None
-    """Since the ledger began. What is pruned from it still counts."""
+    """Since the ledger began, or budgets began anew. What is pruned from it still counts."""
     on_exceeded: OnExceeded = "block"
     """`warn` lets the call through and says so."""
     projects: Mapping[str, Budget] = field(default_factory=dict)

@@ -204,3 +204,11 @@ class Settings:
     responses_max_mb: float = 256.0
     source: str | None = None
     """Path of the file; `None` when there is none."""
+
+    def profile_behind(self, name: str) -> str:
+        """Return the name of the profile that a name or an alias of one stands for."""
+        seen = {name}
+        while isinstance(behind := self.profiles.get(name), str) and behind not in seen:
+            seen.add(behind)
+            name = behind
+        return name

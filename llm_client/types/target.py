@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from .http import DEFAULT_FIRST_BYTE_SECONDS, Timeouts
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 
+@lru_cache(maxsize=1024)
 def matches(pattern: str, name: str) -> bool:
     """Return whether a name fits a pattern, in which `*` stands for any text; case counts not.
 

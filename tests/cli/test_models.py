@@ -343,6 +343,35 @@ def test_json_is_one_object_with_everything(monkeypatch: pytest.MonkeyPatch) -> 
     assert error["status"] == 500
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["one", "all"])
+def test_json_has_the_hint_that_stderr_has(monkeypatch: pytest.MonkeyPatch, named: bool) -> None:
+    with providers(monkeypatch, groq=status(429)):
+        result = run("models", "--json", *(["-p", "groq"] if named else []))
+
+    assert result.status == ExitStatus.RATE_LIMITED
+    (error,) = result.json["errors"]
+    assert error["hint"] == result.json["error"]["hint"]
+    assert error["hint"].startswith("Try again later")
+    assert error["hint"] in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-p", "wrk"], ["--profile", "fast"]], ids=["provider", "profile"]
+)
+def test_provider_that_there_is_not_names_the_configured_one_that_is_near(
+    clean_environment: Path, arguments: list[str]
+) -> None:
+    configure(
+        clean_environment,
+        '[providers.work]\nbase_url = "http://127.0.0.1:9/v1"\n[profiles.fast]\nmodel = "wrk/m"\n',
+    )
+    result = run("models", *arguments)
+    assert result.status == ExitStatus.CONFIGURATION
+    assert "There is no provider 'wrk'." in result.stderr
+    assert "Did you mean 'work'?" in result.stderr
+    assert len(result.stderr) < 200
+
+
 def test_list_without_a_model_is_told() -> None:
     with fault_server(listed()) as server:
         result = run("models", "-u", server.url)

@@ -42,7 +42,9 @@ def filled(ledger: Path) -> Path:
         attempt("b", 1, at=f"{day(1)}T13:00", outcome="error", tokens=None, error_type="X"),
         attempt("b", 2, at=f"{day(1)}T13:01", spec="gemini/gemini-3", cost=0.25),
         attempt("c", at=f"{day(3)}T12:00", spec="gemini/gemini-3", cost=None, estimated=True),
-        attempt("d", at=f"{day(4)}T12:00", spec="ollama/llama3.2", cost=None, labels=web, is_local=True),
+        attempt(
+            "d", at=f"{day(4)}T12:00", spec="ollama/llama3.2", cost=None, labels=web, is_local=True
+        ),
         attempt("old", at=f"{day(60)}T12:00", spec="openai/gpt-4", cost=9.0),
     )
 

@@ -81,7 +81,11 @@ def limited(seconds: str) -> Script:
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        pytest.param("5s", ["openai-compatible/m: waiting N s for the rate limit, as the provider asked."], id="long"),
+        pytest.param(
+            "5s",
+            ["openai-compatible/m: waiting N s for the rate limit, as the provider asked."],
+            id="long",
+        ),
         pytest.param("1s", [], id="short"),
     ],
 )
@@ -107,7 +111,8 @@ def test_other_process_leaves_a_provider_alone_that_asks_for_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limited", "why"), [(True, "configured rate limit"), (False, "rate limit, as the provider asked")]
+    ("limited", "why"),
+    [(True, "configured rate limit"), (False, "rate limit, as the provider asked")],
 )
 @pytest.mark.parametrize(
     ("seconds", "waiting"),

@@ -68,6 +68,7 @@ def _nothing_is_collected_by_chance() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+    gc.collect()
 
 
 def test_stream_in_a_cycle_is_settled_and_closed() -> None:
@@ -175,6 +176,9 @@ def test_ledger_that_fails_for_garbage_costs_a_notice(failure: Exception, notice
     del chunks
     gc.collect()
 
+    failure.__traceback__ = failure.__context__ = (
+        None  # it lives as long as the tests, and so would all these frames
+    )
     notices = [event.text for event in stage.played.events if isinstance(event, Notice)]
     assert notices == [notice]
     assert books.settled == [("abandoned", None)]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from llm_client.policy.rate import (
+    MINUTE,
     SPAN,
     Rate,
     Slot,
@@ -69,7 +70,7 @@ def test_any_schedule_starts_as_early_as_the_window_allows(seed: int) -> None:
     started: list[Start] = []
     now = 1_000_000
     for _ in range(12):
-        now += chance.choice([0, 1, 20, 300, SPAN - 1, SPAN])
+        now += chance.choice([0, 1, 20, SPAN // 2, SPAN - 1, SPAN])
         waiting = [chance.choice([1, 30, 60, 100, 400, 5000]) for _ in range(chance.randint(1, 3))]
         recent = [start for start in started if start.bin > now - SPAN]
         bin = first_bin(slots(recent), waiting[:-1], waiting[-1], rate, now)
@@ -88,7 +89,7 @@ def test_no_limit_never_waits() -> None:
 
 
 def test_full_window_waits_until_the_oldest_has_left_it() -> None:
-    assert first_bin([Slot(10, 1, 9), Slot(200, 1, 9)], [], 1, Rate(requests=2), 300) == 10 + SPAN
+    assert first_bin([Slot(10, 1, 9), Slot(90, 1, 9)], [], 1, Rate(requests=2), 100) == 10 + SPAN
 
 
 def test_request_larger_than_the_limit_goes_alone() -> None:
@@ -107,7 +108,7 @@ def test_those_who_wait_are_not_overtaken() -> None:
 
 def test_starts_that_are_a_span_of_bins_apart_are_in_no_minute_together() -> None:
     # A start late in its bin and one early in its bin are closer than the bins say.
-    first, second = 100.0999, (bin_of(100.0999) + SPAN) / 10
+    first, second = 100.4999, (bin_of(100.4999) + SPAN) * MINUTE / (SPAN - 1)
     assert second - first > 60.0
 
 

@@ -439,3 +439,15 @@ def test_budget_of_any_project_and_of_a_provider_of_the_file_is_taken(tmp_path: 
     assert budget is not None
     assert budget.projects["anything"].daily_usd == 1
     assert budget.providers["work"].total_usd == 2
+
+
+def test_budget_of_an_alias_is_that_of_the_profile_behind_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[profiles]\ndefault = "fast"\n[profiles.fast]\n[budget.profiles.default]\ndaily_usd = 1\n'
+    )
+    settings = load_settings(file)
+    assert settings.budget is not None
+    assert list(settings.budget.profiles) == ["fast"]
+    assert settings.profile_behind("default") == "fast"
+    assert replace(settings, profiles={"a": "b", "b": "a"}).profile_behind("a") == "b"

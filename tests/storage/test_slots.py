@@ -42,11 +42,10 @@ def test_request_over_the_limit_waits_for_a_minute_and_starts_then(
     rate = Rate(requests=1)
     reserve(connection, claim("a", rate=rate), NOON)
     grant = reserve(connection, claim("b", rate=rate), NOON + 10)
-    assert grant.wait == pytest.approx(50.0, abs=0.2)
-    assert grant.wait > 50.0
+    assert 50.0 < grant.wait < 51.0  # a minute, and at most a bin
     # Asked too early it waits for the rest; it does not start before it is let through.
     again = reserve(connection, claim("b", rate=rate), NOON + 40)
-    assert again.wait == pytest.approx(20.0, abs=0.2)
+    assert 20.0 < again.wait < 21.0
     assert slots(connection) == [(bin_of(NOON), 1, 500)]
     assert reserve(connection, claim("b", rate=rate), NOON + 40 + again.wait) == Grant()
     assert [requests for _, requests, _ in slots(connection)] == [1]
@@ -160,7 +159,7 @@ def test_late_start_counts_from_when_it_was(connection: sqlite3.Connection) -> N
     reserve(connection, claim("b", rate=rate), NOON + 1)
     reserve(connection, claim("c", rate=rate), NOON + 2)
     assert reserve(connection, claim("b", rate=rate), NOON + 65) == Grant()
-    assert reserve(connection, claim("c", rate=rate), NOON + 121).wait == pytest.approx(4, abs=0.2)
+    assert 4.0 < reserve(connection, claim("c", rate=rate), NOON + 121).wait < 5.0
 
 
 def test_keys_and_models_without_limit_do_not_wait_for_each_other(
@@ -200,7 +199,7 @@ def test_clock_that_jitters_backwards_lets_nothing_more_through(
 ) -> None:
     rate = Rate(requests=1)
     reserve(connection, claim("a", rate=rate), NOON)
-    assert reserve(connection, claim("b", rate=rate), NOON - 0.25).wait > 60
+    assert reserve(connection, claim("b", rate=rate), NOON - 0.75).wait > 60
 
 
 def test_pause_that_the_clock_was_set_back_from_does_not_last(
@@ -248,7 +247,7 @@ def test_pause_is_over_before_the_rate_limit_is_looked_at(connection: sqlite3.Co
     pause(connection, KEY, NOON + 30, NOON)
     for number, name in enumerate("ab"):
         grant = reserve(connection, claim(name, rate=rate), NOON)
-        assert grant.wait == pytest.approx(30 + number * 60, abs=0.3)
+        assert grant.wait == pytest.approx(30 + number * 60, abs=0.6)
         assert grant.limited == (name == "b"), "what is it that one waits for?"
     assert reserve(connection, claim("a", rate=rate), NOON + 30.1) == Grant()
 

@@ -274,6 +274,14 @@ def test_deleting_beside_a_reader_leaves_the_space_and_no_error(
     assert UsageStore(many).count(EVERYTHING) == 0
 
 
+def test_budgets_forget_with_the_last_of_many_attempts(many: Path) -> None:
+    store = UsageStore(many)
+    assert store.is_spent(EVERYTHING)
+    assert store.delete(EVERYTHING, budgets=True) == 5_001
+    assert not store.is_spent(EVERYTHING)
+    assert store.delete(EVERYTHING, budgets=True) == 0
+
+
 def test_budgets_go_on_counting_what_is_no_longer_written_down(path: Path) -> None:
     ledger = Ledger(path)
     ledger.reserve(a_claim("c"))

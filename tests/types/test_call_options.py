@@ -60,9 +60,7 @@ def test_empty_label_is_called_empty_and_not_of_a_wrong_type(
 def test_label_that_is_too_long_is_not_repeated_whole() -> None:
     with pytest.raises(ValidationError) as caught:
         check_options({"project": "x" * 10_240})
-    assert str(caught.value) == (
-        f"project '{'x' * 20}…' is 10,240 characters long: at most 200."
-    )
+    assert str(caught.value) == f"project '{'x' * 20}…' is 10,240 characters long: at most 200."
 
 
 def test_option_that_there_is_not_is_refused_with_those_that_there_are() -> None:

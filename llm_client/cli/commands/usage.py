@@ -89,6 +89,13 @@ OlderThan = Annotated[
         metavar="TIME",
     ),
 ]
+Budgets = Annotated[
+    bool,
+    _option(
+        "--budgets",
+        help="Let budgets forget what was spent then, in whole days; with 0d they begin anew.",
+    ),
+]
 Yes = Annotated[bool, _option("--yes", "-y", help="Do not ask.")]
 Format = Annotated[
     str | None,
@@ -138,7 +145,8 @@ def usage(
     """Show what was used: calls, tokens, cost, waits.
 
     Without --since and --until that is the last 30 days, and without --by a row for each model.
-    What has no known price is counted apart.
+    What has no known price is counted apart. On a terminal and with --json it says
+    what is left of the budgets.
     """
     flags = locals()
     if context.invoked_subcommand is None:
@@ -148,10 +156,14 @@ def usage(
 
 def prune(
     older_than: OlderThan = None,
+    budgets: Budgets = False,
     yes: Yes = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Delete old attempts from the ledger, after asking. Budgets keep what was spent."""
+    """Delete old attempts from the ledger, after asking.
+
+    What was spent still counts for budgets, unless --budgets is said.
+    """
     opt.run(_prune, locals())
 
 
@@ -195,7 +207,9 @@ def _prune(flags: dict[str, Any], environment: Environment, _: Progress) -> int:
 
     if flags["older_than"] is None:
         raise UsageError("--older-than is missing.", hint="For example `--older-than 90d`.")
-    return prune_usage(flags["older_than"], environment, sure=flags["yes"])
+    return prune_usage(
+        flags["older_than"], environment, sure=flags["yes"], budgets=flags["budgets"]
+    )
 
 
 def _export(flags: dict[str, Any], environment: Environment, _: Progress) -> int:

@@ -21,11 +21,12 @@ def cell_width(text: str) -> int:
     )
 
 
-def shortened(text: str, most: int) -> str:
-    """Return a text in at most so many cells: of a longer one beginning and end, with `…` between."""
+def shortened(text: str, most: int, gap: str = "…") -> str:
+    """Return a text in at most so many cells: of a longer one beginning and end, with a gap."""
     if cell_width(text) <= most:
         return text
-    return f"{_fitting(text, most // 2)}…{_fitting(reversed(text), (most - 1) // 2)[::-1]}"
+    most -= len(gap)
+    return f"{_fitting(text, most - most // 2)}{gap}{_fitting(reversed(text), most // 2)[::-1]}"
 
 
 def _fitting(characters: Iterable[str], most: int) -> str:

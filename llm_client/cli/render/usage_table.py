@@ -59,7 +59,7 @@ def usage_table(report: UsageReport, width: int, *, color: bool, ascii: bool) ->
     """Return the rows of a terminal that show a report."""
     rows = (*report.rows, report.total)
     title = (report.by or "").capitalize()
-    keys = [*(_shown_key(row.key, report.by) for row in report.rows), "Total"]
+    keys = [*(_shown_key(row.key, report.by, ascii=ascii) for row in report.rows), "Total"]
     natural = max(cell_len(text) for text in (title, *keys))
     # A long name is folded rather than that columns are missing.
     key_width = min(natural, max(_LEAST_KEY, width * 2 // 5))
@@ -210,11 +210,11 @@ def _bars(rows: Sequence[UsageRow], width: int, *, ascii: bool) -> _Column:
     return _Column("Share", [*cells, ""], 3, "cyan", is_bar=True)
 
 
-def _shown_key(key: str | None, by: UsageKey | None) -> str:
+def _shown_key(key: str | None, by: UsageKey | None, *, ascii: bool) -> str:
     """Return a key as people read it: with the day of the week, and when a week begins."""
     if key is not None and by == "day":
         return f"{key} {date.fromisoformat(key):%a}"
     if key is not None and by == "week":
         monday = date.fromisocalendar(int(key[:4]), int(key[6:]), 1)
         return f"{key}, from {monday:%m-%d}"
-    return label(key)
+    return label(key, ascii=ascii)

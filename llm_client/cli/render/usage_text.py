@@ -11,14 +11,25 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...types.usage import UsageReport, UsageRow
 from .cells import cell_width, shortened
 from .sanitize import neutralise
 from .usage_figures import exact_usd
 
-__all__ = ["NO_LABEL", "aligned", "csv_text", "label", "report_object", "row_object"]
+if TYPE_CHECKING:
+    from ...policy.budget import Standing
+
+__all__ = [
+    "NO_LABEL",
+    "aligned",
+    "budget_object",
+    "csv_text",
+    "label",
+    "report_object",
+    "row_object",
+]
 
 NO_LABEL: Final = "(none)"
 _MOST_CELLS: Final = 60
@@ -53,6 +64,22 @@ def report_object(report: UsageReport) -> dict[str, Any]:
     }
 
 
+def budget_object(standing: Standing) -> dict[str, Any]:
+    """Return the JSON object that stands for a budget."""
+    limit = standing.limit
+    return {
+        "scope": limit.scope or None,
+        "name": limit.label or None,
+        "period": limit.period,
+        "limit_usd": limit.amount / 1e9,
+        "spent_usd": standing.spent / 1e9,
+        "reserved_usd": standing.reserved / 1e9,
+        "left_usd": standing.left / 1e9,
+        "renews": limit.renews,
+        "on_exceeded": "block" if limit.blocks else "warn",
+    }
+
+
 def csv_text(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
     """Return CSV as RFC 4180 has it.
 
@@ -82,11 +109,12 @@ def _csv_cell(name: str, value: object, row: Mapping[str, Any]) -> object:
     return value
 
 
-def label(key: str | None) -> str:
+def label(key: str | None, *, ascii: bool = False) -> str:
     """Return a key on one line, harmless and not too long."""
     if key is None:
         return NO_LABEL
-    return shortened(neutralise(key).replace("\n", " ").replace("\t", " "), _MOST_CELLS)
+    text = neutralise(key).replace("\n", " ").replace("\t", " ")
+    return shortened(text, _MOST_CELLS, "..." if ascii else "…")
 
 
 def aligned(report: UsageReport) -> list[str]:
