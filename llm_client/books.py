@@ -12,13 +12,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .engine.context import Asked, Granted, Hooks
-from .exceptions import ConfigurationError
 from .policy.address import is_local
+from .policy.recording import is_enabled
 from .price_list import cost
 from .storage.haste import StoreError, WouldWait
 from .storage.paths import cache_dir
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .storage.reservations import Claim
     from .storage.response_cache import ResponseCache
 
-__all__ = ["Books", "Spent", "is_enabled"]
+__all__ = ["Books", "Spent", "new_call_id"]
 
 Spent: TypeAlias = "dict[tuple[str, int], tuple[str, int]]"
 """What the attempts of a call have cost so far: provider and nano-USD, by call id and number."""
@@ -42,10 +43,6 @@ Spent: TypeAlias = "dict[tuple[str, int], tuple[str, int]]"
 _REST_SECONDS = 60.0
 """How long a ledger that failed is left alone: the disk may be slow to say that it is full."""
 _NOTHING = Usage(0, 0, 0)
-_SWITCH = {
-    **dict.fromkeys(("on", "1", "true", "yes"), True),
-    **dict.fromkeys(("off", "0", "false", "no"), False),
-}
 
 
 class Books:
@@ -249,6 +246,8 @@ class _Call:
         """
         ledger = self._books.ledger(wait=wait)
         if ledger is None:
+            with suppress(ImportError):  # a Python without SQLite
+                self._hold_alone(self._claim(asked, target, number), target)
             return Granted(notices=self._books.unsaid())
         claim = self._claim(asked, target, number)
         if not claim.holds_nothing:
@@ -258,6 +257,7 @@ class _Call:
             grant = ledger.reserve(claim, wait=wait)
         except StoreError as error:
             self._reserved = 0
+            self._hold_alone(claim, target)
             return Granted(notices=(_without(error, error.hint),) if self._books.failed() else ())
         if grant.paused:
             from .policy.rate import paused_error
@@ -275,6 +275,19 @@ class _Call:
 
             notices += map(warning, grant.exceeded)
         return Granted(grant.wait, tuple(notices), grant.limited)
+
+    def _hold_alone(self, claim: Claim, target: Target) -> None:
+        """Hold the limits of a single call, which need no ledger.
+
+        Raises:
+            BudgetExceededError: the attempt may cost more than is left of one.
+        """
+        from .storage.reservations import exceeded_alone
+
+        if (found := exceeded_alone(claim)) is not None:
+            from .policy.budget import refusal
+
+            raise refusal(found, target, claim.prompt_tokens, claim.completion_tokens)
 
     def _claim(self, asked: Asked, target: Target, number: int) -> Claim:
         """Return what an attempt asks for."""
@@ -327,11 +340,14 @@ class _Call:
             WouldWait: the ledger would have to be waited for, and `wait` is false.
         """
         ledger = self._books.ledger(wait=wait)
-        if ledger is None:
+        try:
+            from .storage.ledger import nano_cost, storable
+        except ImportError:  # a Python without SQLite
             return
-        from .storage.ledger import nano_cost, storable
 
         self._spent[self._call_id, record.attempt] = record.provider, nano_cost(record) or 0
+        if ledger is None:
+            return
         key = ""
         if pause is not None:
             from .policy.rate import rate_key
@@ -349,25 +365,19 @@ class _Call:
 
 def _without(problem: object, hint: str | None = None) -> str:
     """Return the notice that calls do without the ledger."""
-    notice = f"{problem} Calls go on without it: nothing is recorded, and no budget or limit holds."
+    notice = (
+        f"{problem} Calls go on without it: nothing is recorded, and no budget or limit holds but "
+        "those of a single call."
+    )
     return f"{notice} {hint}" if hint else notice
 
 
-def is_enabled(settings: Settings, environ: Mapping[str, str]) -> bool:
-    """Return whether attempts are written down.
+def new_call_id() -> str:
+    """Return the name of a call, which no other has: 32 hexadecimal digits.
 
-    Raises:
-        ConfigurationError: `LLM_CLIENT_LEDGER` is neither on nor off.
+    The first are the time, so that the ledger's index grows at its end and stays in memory.
     """
-    said = environ.get("LLM_CLIENT_LEDGER", "").strip().lower()
-    if not said:
-        return settings.ledger
-    if said not in _SWITCH:
-        raise ConfigurationError(
-            f"LLM_CLIENT_LEDGER is {said!r}, which is neither on nor off.",
-            hint="Set it to `on` or `off`.",
-        )
-    return _SWITCH[said]
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def _text(text: str | None, most: int | None = None) -> str | None:

@@ -7,14 +7,13 @@ else, so what is true of one is true of the other.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .books import Books, Spent
+from .books import Books, Spent, new_call_id
 from .dialects import find_dialect
 from .engine.booking import inform
 from .engine.context import DEFAULT_SCHEMA_RETRIES, Fit, Hooks
@@ -274,7 +273,7 @@ class Calls:
             return None
 
         def aside() -> tuple[str, Hooks]:
-            call_id = uuid.uuid4().hex
+            call_id = new_call_id()
             return call_id, self._books.hooks(call_id, context.labels, extra, context.route, spent)
 
         return self._shapes.fit(overflows, aside)
@@ -299,7 +298,7 @@ class Calls:
         retry = self._retry
         if extra["max_retries"] is not None:
             retry = replace(retry, max_retries=extra["max_retries"])
-        call_id = uuid.uuid4().hex
+        call_id = new_call_id()
         labels = self._books.labels(way.profile, extra)
         route = way.targets(extra["timeout"])
         return CallContext(

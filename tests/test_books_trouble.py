@@ -19,6 +19,7 @@ from llm_client import (
 )
 from llm_client import books as module
 from llm_client.books import Books
+from llm_client.exceptions import BudgetExceededError
 from llm_client.storage.database import StoreError
 from llm_client.storage.ledger import Ledger
 from llm_client.types.budget import Budget
@@ -297,3 +298,15 @@ def test_damage_that_is_found_while_settling_is_said(
         client.generate("hi")
     assert notices == ["The ledger was damaged."]
     assert len(rows(data)) == 1
+
+
+def test_limit_of_a_call_holds_without_a_ledger(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_CLIENT_DATA_DIR", "/dev/null/nowhere")
+    with client_of(server, tmp_path, PRICES) as client:
+        for _ in range(2):  # the second time it is left alone for a while
+            with pytest.raises(BudgetExceededError):
+                client.generate("Hi", max_cost=0.00001)
+        assert server.requests == []
+        client.generate("Hi", max_cost=1.0)

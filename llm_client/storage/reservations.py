@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from ..policy.budget import Exceeded, Limit, Standing
 
-__all__ = ["MOST", "Claim", "Grant", "Settled", "release", "reserve", "settle", "standings"]
+__all__ = [
+    "MOST",
+    "Claim",
+    "Grant",
+    "Settled",
+    "exceeded_alone",
+    "release",
+    "reserve",
+    "settle",
+    "standings",
+]
 
 MOST = 10**15
 """Tokens or nano-USD (a million dollars) of one attempt. Providers have been seen to say anything, and
@@ -211,6 +221,18 @@ def _json_list(texts: tuple[str, ...]) -> str | None:
     import json
 
     return json.dumps(texts, ensure_ascii=False)
+
+
+def exceeded_alone(claim: Claim) -> Exceeded | None:
+    """Return the first limit of a single call that does not allow an attempt: it needs no ledger."""
+    for limit in claim.limits if claim.cost else ():
+        if limit.period == "call" and limit.blocks:
+            spent = _of_call(claim, limit)
+            if claim.cost and spent + claim.cost > limit.amount:
+                from ..policy.budget import Exceeded
+
+                return Exceeded(limit, spent, 0, claim.cost)
+    return None
 
 
 def _exceeded(connection: Connection, claim: Claim) -> tuple[Exceeded, ...]:
