@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from llm_client import (
     LLMError,
     RateLimitError,
 )
-from llm_client.books import Books
+from llm_client.books import Books, new_call_id
 from llm_client.exceptions import BudgetExceededError
 from llm_client.storage.ledger import Ledger
 from llm_client.types.budget import Budget
@@ -423,3 +424,15 @@ def test_budget_of_a_profile_holds_under_every_alias(
         ):
             client.generate("Hi")
     assert server.requests == []
+
+
+def test_names_of_calls_are_distinct_and_in_the_order_of_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments = [1_763_000_000_000_000_000 + step * 1_000_000 for step in range(50)]
+    clock = iter([*moments, *moments])
+    monkeypatch.setattr("llm_client.books.time", SimpleNamespace(time_ns=lambda: next(clock)))
+    names = [new_call_id() for _ in range(100)]
+    assert len(set(names)) == 100
+    assert {len(name) for name in names} == {32}
+    assert names[:50] == sorted(names[:50])
