@@ -7,6 +7,7 @@ Owns the bytes. What of them is sent, and when the connection dies, is the busin
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ def _sse(payload: object, event: str = "") -> bytes:
     return head + b"data: " + json.dumps(payload, ensure_ascii=False).encode() + b"\n\n"
 
 
-class Bodies:
+class Bodies(ABC):
     """One dialect."""
 
     content_type = "text/event-stream"
@@ -35,17 +36,20 @@ class Bodies:
         """Return the events that come before the text."""
         return []
 
+    @abstractmethod
     def piece(self, model: str, text: str) -> bytes:
         """Return the event of one piece of text."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def after(self, model: str, usage: Reported | None) -> list[bytes]:
         """Return the events that end an answer."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def whole(self, model: str, text: str, usage: Reported | None) -> bytes:
         """Return an answer in one piece."""
-        raise NotImplementedError
+        ...
 
     def error(self, kind: str, message: str, **more: Any) -> bytes:
         """Return the body of an error."""

@@ -45,33 +45,35 @@ def spent(ledger: Ledger) -> int:
     return sum(row["cost"] for row in rows(ledger, "spending"))
 
 
+FULL_RECORD = AttemptRecord(
+    call_id="c1",
+    provider="openai",
+    model="gpt-4o",
+    started_at=1_795_000_000.25,
+    latency_ms=123.5,
+    time_to_first_token_ms=7.25,
+    outcome="error",
+    error_type="RateLimitError",
+    usage=Usage(
+        100,
+        20,
+        120,
+        cached_tokens=50,
+        cache_write_tokens=5,
+        reasoning_tokens=7,
+        estimated_cost=0.0012345678949,
+        estimated=True,
+    ),
+    retry=2,
+    fallback=1,
+    attempt=4,
+    labels=Labels("fast", "tonight", "web", ("a", "ü")),
+    local=True,
+)
+
+
 def test_row_has_everything_of_the_record(ledger: Ledger) -> None:
-    record = AttemptRecord(
-        call_id="c1",
-        provider="openai",
-        model="gpt-4o",
-        started_at=1_795_000_000.25,
-        latency_ms=123.5,
-        time_to_first_token_ms=7.25,
-        outcome="error",
-        error_type="RateLimitError",
-        usage=Usage(
-            100,
-            20,
-            120,
-            cached_tokens=50,
-            cache_write_tokens=5,
-            reasoning_tokens=7,
-            estimated_cost=0.0012345678949,
-            estimated=True,
-        ),
-        retry=2,
-        fallback=1,
-        attempt=4,
-        labels=Labels("fast", "tonight", "web", ("a", "ü")),
-        local=True,
-    )
-    ledger.settle(record)
+    ledger.settle(FULL_RECORD)
     (row,) = rows(ledger)
     assert row == {
         "id": 1,

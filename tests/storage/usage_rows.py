@@ -44,15 +44,8 @@ def attempt(
         call_id: of the call.
         number: of the attempt.
         at: when it began, local.
-        spec: provider and model.
-        outcome: how it ended.
         tokens: prompt and answer; `None`: no usage.
         cost: USD.
-        labels: of the call.
-        latency_ms: of the whole attempt.
-        first_token_ms: until the answer began.
-        error_type: of a failure.
-        is_local: whether its server runs on this machine.
         usage: further fields of the usage.
     """
     provider, _, model = spec.partition("/")
