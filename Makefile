@@ -29,8 +29,8 @@ contracts: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 
 # In three parts beside each other, because most of them wait: together they take half the time.
-INSIDE := tests/faults tests/policy tests/providers tests/runtimes tests/storage tests/types \
-	tests/wire
+INSIDE := tests/dialects tests/faults tests/policy tests/providers tests/runtimes tests/storage \
+	tests/types tests/wire
 PROGRAM := tests/cli tests/test_benchmarks.py tests/test_docs.py
 PYTEST = $(BIN)/coverage run -m pytest
 
