@@ -24,7 +24,7 @@ MOST_SILENCES: Final = 2
 """Each costs a timeout."""
 TIMEOUT: Final = 1.0
 """Seconds, where a server is silent: no other wait may come near it on a slow machine."""
-NEAR_DEADLINE: Final = 2.0
+NEAR_DEADLINE: Final = 4.0
 FAR_DEADLINE: Final = 20.0
 """Seconds; what a server may ask to wait is well below it, or above."""
 
