@@ -124,6 +124,14 @@ def clean_environment(
     return home
 
 
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory in which the ledger of the test is."""
+    directory = tmp_path / "data"
+    monkeypatch.setenv("LLM_CLIENT_DATA_DIR", str(directory))
+    return directory
+
+
 @pytest.fixture(scope="session")
 def llama_server() -> Iterator[str]:
     """The base URL, without a path, of llama.cpp's own server with the demo model."""

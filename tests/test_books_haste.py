@@ -30,13 +30,6 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "data"
-    monkeypatch.setenv("LLM_CLIENT_DATA_DIR", str(directory))
-    return directory
-
-
-@pytest.fixture
 def transactions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where the transactions of the ledger run, as they begin."""
     real, seen = Database._once, []

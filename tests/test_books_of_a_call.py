@@ -28,13 +28,6 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "data"
-    monkeypatch.setenv("LLM_CLIENT_DATA_DIR", str(directory))
-    return directory
-
-
 @pytest.mark.parametrize(
     ("budget", "options"),
     [

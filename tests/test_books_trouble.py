@@ -37,13 +37,6 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "data"
-    monkeypatch.setenv("LLM_CLIENT_DATA_DIR", str(directory))
-    return directory
-
-
 def books(environ: dict[str, str] | None = None, **settings: Any) -> Books:
     return Books(Settings(**settings), LLMConfig(), environ or {})
 

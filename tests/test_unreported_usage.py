@@ -28,13 +28,6 @@ WORDS = "word " * 200
 ASKED = {"max_tokens": 300, "timeout": 0.3}
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "data"
-    monkeypatch.setenv("LLM_CLIENT_DATA_DIR", str(directory))
-    return directory
-
-
 def whole(usage: object) -> Script:
     body: dict[str, Any] = {
         "model": "m",
