@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ConfigurationError,
         ContentFilterError,
         ContextLengthError,
+        CredentialStoreWarning,
         GenerationError,
         InsecureConnectionWarning,
         InvalidOutputError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .exceptions import ConnectionError as ConnectionError
     from .exceptions import TimeoutError as TimeoutError
     from .providers.names import Provider
+    from .storage.credentials import Credentials, CredentialsManager
     from .types.budget import Budget
     from .types.config import LLMConfig
     from .types.content import Audio, Document, Image, ProviderState, Text
@@ -53,9 +55,10 @@ if TYPE_CHECKING:
         Retrying,
         Waiting,
     )
+    from .types.health import HealthReport
     from .types.http import HttpRequest
     from .types.messages import Message, Tool, ToolCall
-    from .types.models import HealthReport, ModelInfo
+    from .types.models import ModelInfo
     from .types.request import LLMRequest, Prompt, ReasoningEffort, RequestOptions
     from .types.response import LLMResponse, StreamChunk, ToolCallDelta, Usage
     from .types.secret import Secret
@@ -73,6 +76,7 @@ _MODULES = {
         "ConnectionError",
         "ContentFilterError",
         "ContextLengthError",
+        "CredentialStoreWarning",
         "GenerationError",
         "InsecureConnectionWarning",
         "InvalidOutputError",
@@ -91,6 +95,7 @@ _MODULES = {
         "ValidationError",
     ),
     "providers.names": ("Provider",),
+    "storage.credentials": ("Credentials", "CredentialsManager"),
     "types.budget": ("Budget",),
     "types.config": ("LLMConfig",),
     "types.embedding": ("EmbeddingResponse",),
@@ -105,9 +110,10 @@ _MODULES = {
         "Retrying",
         "Waiting",
     ),
+    "types.health": ("HealthReport",),
     "types.http": ("HttpRequest",),
     "types.messages": ("Message", "Tool", "ToolCall"),
-    "types.models": ("HealthReport", "ModelInfo"),
+    "types.models": ("ModelInfo",),
     "types.request": ("LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions"),
     "types.response": ("LLMResponse", "StreamChunk", "ToolCallDelta", "Usage"),
     "types.secret": ("Secret",),
@@ -129,6 +135,9 @@ __all__ = [
     "ConfigurationError",
     "ContentFilterError",
     "ContextLengthError",
+    "CredentialStoreWarning",
+    "Credentials",
+    "CredentialsManager",
     "Document",
     "EmbeddingResponse",
     "FallingBack",

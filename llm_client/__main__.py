@@ -5,6 +5,7 @@
 garbage) takes 13 to 25 ms and is of no use to anybody. Exit functions run before.
 """
 
+import os
 import sys
 
 _INTERRUPTED = 130
@@ -24,7 +25,8 @@ def main() -> None:
 
 
 def _run() -> int:
-    if sys.argv[1:] in (["--version"], ["-V"]):
+    shell = os.environ.get("_LLM_CLIENT_COMPLETE")
+    if not shell and sys.argv[1:] in (["--version"], ["-V"]):
         from ._version import __version__
 
         print(f"llm-client {__version__}")
@@ -34,6 +36,10 @@ def _run() -> int:
     # Nothing that a one-shot command makes is worth looking for cycles in, its imports least of
     # all (4 to 7 ms).
     gc.disable()
+    if shell:
+        from .cli.complete import complete
+
+        return complete(shell, sys.argv[1:], os.environ)
     from .cli.app import run
 
     return run()
@@ -41,7 +47,6 @@ def _run() -> int:
 
 def _leave(status: int) -> None:
     import atexit
-    import os
 
     try:
         atexit._run_exitfuncs()

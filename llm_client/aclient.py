@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -20,7 +21,8 @@ from .types.target import Target
 
 if TYPE_CHECKING:
     from .types.embedding import EmbeddingResponse, EmbedOptions
-    from .types.models import HealthReport, ModelInfo
+    from .types.health import HealthReport
+    from .types.models import ModelInfo
     from .types.usage import UsageFilters, UsageKey, UsageReport
 
 __all__ = ["AsyncLLMClient", "AsyncStream"]
@@ -89,9 +91,13 @@ class AsyncLLMClient:
         profile: str | None = None,
         config_path: str | Path | None = None,
         observe: Observer | None = None,
+        environ: Mapping[str, str] = os.environ,
         **defaults: Unpack[RequestOptions],
     ) -> None:
         """Make a client, exactly as `LLMClient` is made; nothing is sent yet.
+
+        Finding its key may wait for the keyring or a command: where an event loop must not, make it
+        in a thread, `await asyncio.to_thread(AsyncLLMClient, …)`.
 
         Raises:
             ConfigurationError: a bad setting, an unknown provider, no key.
@@ -102,6 +108,7 @@ class AsyncLLMClient:
             config_path=config_path,
             observe=observe,
             defaults=defaults,
+            environ=environ,
         )
         self._driver = AsyncDriver()
 
@@ -188,9 +195,11 @@ class AsyncLLMClient:
         """Forget every cached model list."""
         await self._driver.run(self._calls.invalidate_cache())
 
-    async def health_check(self, provider: str | None = None) -> HealthReport:
-        """Return whether a provider answers; true in a boolean context when it does."""
-        return await self._driver.run(self._calls.health(provider))
+    async def health_check(
+        self, provider: str | None = None, *, timeout: float | None = None
+    ) -> HealthReport:
+        """Return how a provider is, as `LLMClient.health_check` does."""
+        return await self._driver.run(self._calls.health(provider, timeout))
 
     def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
         """Replace what comes after the first choice: profiles, model specs or configurations."""

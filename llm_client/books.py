@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .engine.context import Asked, Granted, Hooks
 from .policy.address import is_local
-from .policy.recording import is_enabled
 from .price_list import cost
 from .storage.haste import StoreError, WouldWait
 from .storage.paths import cache_dir
@@ -58,7 +57,7 @@ class Books:
         self._config = config
         self._environ = environ
         self._budget = settings.budget if config.budget is None else config.budget
-        self._enabled = is_enabled(settings, environ)
+        self._enabled = settings.ledger
         if not self._enabled:
             from .policy.unheld import check_client
 
@@ -83,8 +82,9 @@ class Books:
             said: the options of the call: `project`, `session`, `tags`.
         """
         environ = self._environ
-        session = said["session"] or environ.get("LLM_CLIENT_SESSION")
-        project = said["project"] or environ.get("LLM_CLIENT_PROJECT") or self._repository_name()
+        session = said["session"] or environ.get("LLM_CLIENT_SESSION", "").strip()
+        project = said["project"] or environ.get("LLM_CLIENT_PROJECT", "").strip()
+        project = project or self._repository_name()
         tags = said["tags"] or ()
         session, project = _text(session, LONGEST_LABEL), _text(project, LONGEST_LABEL)
         behind = None if profile is None else self._settings.profile_behind(profile)

@@ -7,7 +7,7 @@ else, so what is true of one is true of the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,15 +23,17 @@ from .engine.exchange import as_sent
 from .engine.pipeline import CallContext, run_call
 from .engine.session import Session, Stats
 from .exceptions import ValidationError
+from .policy.layers import options_of
 from .policy.route import retry_settings, with_dialect
-from .price_list import window, with_windows
-from .routes import Link, Routes, Way, may_be_long, options_of, with_model
+from .price_list import known_window, with_windows
+from .routes import Link, Routes, Way, may_be_long, with_model
 from .storage.config import load_settings
 from .types.call_options import CALL_OPTIONS, check_options
+from .types.checks import check_seconds
 from .types.config import LLMConfig, Overflow
 from .types.events import Asking, Event, Notice, Observer
 from .types.http import HttpRequest
-from .types.request import LLMRequest, Prompt, RequestOptions
+from .types.request import LLMRequest, Prompt, RequestOptions, readable_again
 from .types.response import LLMResponse
 from .types.target import Target
 
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
     from .engine.shaping import Shapes
     from .storage.model_cache import ModelCache
     from .types.embedding import EmbeddingRequest, EmbeddingResponse, EmbedOptions
-    from .types.models import HealthReport, ModelInfo
+    from .types.health import HealthReport
+    from .types.models import ModelInfo
     from .types.usage import UsageFilters, UsageKey, UsageReport
 
 __all__ = ["Calls"]
@@ -63,16 +66,15 @@ class Calls:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._environ = environ
-        self._settings = load_settings(
-            Path(config_path).expanduser() if config_path is not None else None, environ
-        )
-        self._routes = Routes(self._settings, environ)
-        self._observe = observe
-        self.session = Session()
         if not isinstance(config, LLMConfig | str | None):
             raise TypeError(f"a client takes an LLMConfig or a text, not {type(config).__name__}")
-        check_options(defaults or {})
         given = LLMConfig(model=config) if isinstance(config, str) else config or LLMConfig()
+        file = given.from_file if config_path is None else config_path
+        self._settings = load_settings(None if file is None else Path(file), environ)
+        self._routes = Routes(self._settings, environ)
+        self._tell: Observer = observe if observe is not None else _tell_nobody
+        self.session = Session()
+        check_options(defaults or {})
         self._plan = self._routes.plan(given, profile)
         self._links = self._plan.route
         self._said = defaults or {}
@@ -100,7 +102,7 @@ class Calls:
         Raises:
             ValidationError: the request is wrong in itself; nothing is sent.
         """
-        build = partial(self._request, _kept(prompt), stream=stream, options=options)
+        build = partial(self._request, readable_again(prompt), stream=stream, options=options)
         request, extra = build()
         return self._run(request, extra, self._way(request, extra), build)
 
@@ -126,7 +128,7 @@ class Calls:
         Raises:
             ContextLengthError: it would not be sent, because it is too long.
         """
-        build = partial(self._request, _kept(prompt), stream=stream, options=options)
+        build = partial(self._request, readable_again(prompt), stream=stream, options=options)
         request, extra = build()
         way = self._by_length(self._way(request, extra), request, extra, build)
         self._announce(way)
@@ -282,22 +284,13 @@ class Calls:
     def _shapes(self) -> Shapes:
         from .engine.shaping import Shapes
 
-        return Shapes(self._window)
-
-    def _window(self, target: Target) -> int | None:
-        """Return how many tokens a target reads, as far as that is known without asking.
-
-        What a list says that was once fetched comes before the price list.
-        """
-        stored = self._cache().load(target)
-        models = stored.models if stored is not None else ()
-        listed = (model.context_length for model in models if model.id == target.model)
-        return next(filter(None, listed), None) or window(target)
+        return Shapes(lambda target: known_window(target, self._cache()))
 
     def _context(self, extra: _Extra, way: Way, spent: Spent) -> CallContext:
-        retry = self._retry
-        if extra["max_retries"] is not None:
-            retry = replace(retry, max_retries=extra["max_retries"])
+        retry, retries = self._retry, extra["max_retries"]
+        if retries is not None:
+            retry = replace(retry, max_retries=retries)
+        asked_again = extra["schema_retries"]
         call_id = new_call_id()
         labels = self._books.labels(way.profile, extra)
         route = way.targets(extra["timeout"])
@@ -313,9 +306,7 @@ class Calls:
             labels=labels,
             hooks=self._books.hooks(call_id, labels, extra, route, spent),
             cool_downs=COOL_DOWNS,
-            schema_retries=DEFAULT_SCHEMA_RETRIES
-            if (schema_retries := extra["schema_retries"]) is None
-            else schema_retries,
+            schema_retries=DEFAULT_SCHEMA_RETRIES if asked_again is None else asked_again,
         )
 
     def _remember(self, position: int, target: Target) -> None:
@@ -335,11 +326,25 @@ class Calls:
             inform(self._tell, Notice(found.note(target.provider.name)))
         return with_windows(target, found.models)
 
-    def health(self, provider: str | None) -> Steps[HealthReport]:
-        """Return the steps that check a provider."""
-        from .health import check_health
+    def health(self, provider: str | None, seconds: float | None) -> Steps[HealthReport]:
+        """Return the steps that check a provider.
 
-        return check_health(self._target_of(provider))
+        Raises:
+            ConfigurationError: no such provider, or no key for it.
+            ValidationError: so many seconds cannot be waited for.
+        """
+        from .health import DEFAULT_SECONDS, check_health
+        from .policy.health import wanted_models
+
+        if seconds is not None:
+            check_seconds("timeout", seconds)
+        target = self._target_of(provider)
+        named = wanted_models(self._settings, target)
+        if target is self.target and self.config.model and target.model:
+            named = (target.model,)
+        return check_health(
+            target, named=named, seconds=DEFAULT_SECONDS if seconds is None else seconds
+        )
 
     def invalidate_cache(self) -> Steps[None]:
         """Return the steps that forget every model list."""
@@ -389,11 +394,6 @@ class Calls:
 
         return open_model_cache(self._settings, self._environ, ttl=self.config.cache_ttl)
 
-    def _tell(self, event: Event) -> None:
-        if self._observe is not None:
-            self._observe(event)
 
-
-def _kept(prompt: Any) -> Prompt:
-    """Return a prompt that can be read again: every profile of a chain has a request made of it."""
-    return tuple(prompt) if isinstance(prompt, Iterator) else prompt
+def _tell_nobody(_: Event) -> None:
+    pass

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -21,7 +22,8 @@ from .types.target import Target
 
 if TYPE_CHECKING:
     from .types.embedding import EmbeddingResponse, EmbedOptions
-    from .types.models import HealthReport, ModelInfo
+    from .types.health import HealthReport
+    from .types.models import ModelInfo
     from .types.usage import UsageFilters, UsageKey, UsageReport
 
 __all__ = ["LLMClient", "Stream"]
@@ -99,6 +101,7 @@ class LLMClient:
         profile: str | None = None,
         config_path: str | Path | None = None,
         observe: Observer | None = None,
+        environ: Mapping[str, str] = os.environ,
         **defaults: Unpack[RequestOptions],
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -109,6 +112,7 @@ class LLMClient:
             profile: a profile of the configuration.
             config_path: a configuration file other than the usual one.
             observe: told of every attempt, retry and fallback; must not block.
+            environ: where variables are looked for.
             defaults: options of every call, unless the call says otherwise.
 
         Raises:
@@ -120,6 +124,7 @@ class LLMClient:
             config_path=config_path,
             observe=observe,
             defaults=defaults,
+            environ=environ,
         )
         self._driver = SyncDriver()
 
@@ -204,9 +209,23 @@ class LLMClient:
         """Forget every cached model list."""
         self._driver.run(self._calls.invalidate_cache())
 
-    def health_check(self, provider: str | None = None) -> HealthReport:
-        """Return whether a provider answers; true in a boolean context when it does."""
-        return self._driver.run(self._calls.health(provider))
+    def health_check(
+        self, provider: str | None = None, *, timeout: float | None = None
+    ) -> HealthReport:
+        """Return how a provider is; true in a boolean context when it is healthy.
+
+        Nothing is generated, and nothing billed. Models that this client or the configuration name
+        for the provider have to be there.
+
+        Args:
+            provider: this client's own by default.
+            timeout: seconds for the whole check; 5 by default.
+
+        Raises:
+            ConfigurationError: no such provider, or no key for it. A dead one is a report.
+            ValidationError: the timeout is none.
+        """
+        return self._driver.run(self._calls.health(provider, timeout))
 
     def set_fallback_chain(self, chain: Sequence[str | LLMConfig]) -> None:
         """Replace what comes after the first choice: profiles, model specs or configurations."""

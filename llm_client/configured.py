@@ -1,9 +1,9 @@
 """Which providers this user has, before any of them is asked; and asking all of them at once.
 
 Owns what counts as configured: what the configuration file or a profile names, what there is a key
-or an address for in the environment, a local server on its usual port, and the built-in model. It
-refuses to send a key to anybody it was not meant for: a variable that serves other purposes too
-(`ProviderSpec.chosen_by_key`) configures nothing.
+or an address for in the environment, or a stored key, a local server on its usual port, and the
+built-in model. It refuses to send a key to anybody it was not meant for: a variable that serves
+other purposes too (`ProviderSpec.chosen_by_key`) configures nothing.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 from .discovery import is_its_own
 from .engine.effects import Steps
 from .engine.exchange import Deadline, fetch_models
 from .exceptions import AuthenticationError, ConfigurationError, ConnectionError, LLMError
 from .policy.address import is_loopback, is_model_path
-from .policy.route import COMPATIBLE, key_variables
+from .policy.layers import layered
+from .policy.route import COMPATIBLE, configured_row, key_variables, split_model
 from .providers.catalog import CATALOG, LOCAL_SERVERS
 from .routes import Routes
+from .storage.stored_keys import StoredKeys
 from .types.config import LLMConfig, Profile, Settings
 from .types.http import Timeouts
 from .types.models import ModelInfo
@@ -91,6 +96,8 @@ def configured_providers(settings: Settings, environ: Mapping[str, str]) -> list
         environ: where keys and addresses are looked for.
     """
     routes = Routes(settings, environ)
+    stored = StoredKeys(settings, environ)
+    _run_key_commands(settings, environ, stored)
     found: dict[tuple[str, bool], Configured] = {}
 
     def add(config: LLMConfig, name: str, origin: Origin = "named") -> None:
@@ -99,18 +106,25 @@ def configured_providers(settings: Settings, environ: Mapping[str, str]) -> list
         in_process = any(not target.base_url.startswith("http") for target in entry.targets)
         found.setdefault((name, in_process), entry)
 
+    layers = layered(LLMConfig(), None, settings, environ)
+    if layers.is_set:
+        provider = split_model(layers.config, settings)[0]
+        if provider is not None:  # with the address that the variables give it
+            add(replace(layers.config, provider=provider, model=None), provider)
     for name in settings.providers:
         add(LLMConfig(provider=name), name)
     for spec in _named_models(settings):
         add(provider_of(spec, settings), spec.partition("/")[0])
     for row in CATALOG.values():
         if row.key_required:
-            if _has_key(row, settings, environ):
+            # A key is stored for nothing else than its provider.
+            if stored.holds(row.name) or _has_key(row, settings, environ):
                 add(LLMConfig(provider=row.name), row.name)
         elif _has_address(row, environ):
             add(LLMConfig(provider=row.name), row.name, "address")
     known = {name for name, _ in found}
-    return [*found.values(), *_usual(routes, known)]
+    places = {_place(target.base_url) for entry in found.values() for target in entry.targets}
+    return [*found.values(), *_usual(routes, known, places)]
 
 
 def provider_of(spec: str, settings: Settings) -> LLMConfig:
@@ -186,6 +200,26 @@ def ask_all(
         yield {position: answer}
 
 
+def _run_key_commands(settings: Settings, environ: Mapping[str, str], stored: StoredKeys) -> None:
+    """Have those commands run at once whose keys will be needed: slow ones would add up.
+
+    What comes of them, good or bad, is kept.
+    """
+    needed = []
+    for name in dict.fromkeys([*settings.providers, *CATALOG]):
+        if stored.command(name):
+            with suppress(ConfigurationError):  # which is told where it is resolved
+                row = configured_row(name, settings, environ)
+                if not _is_any_set(key_variables(row), environ):
+                    needed.append(row)
+    if len(needed) > 1:
+        from .storage.key_command import COMMAND_SECONDS
+
+        askings = [partial(stored.find, row) for row in needed]
+        for _ in ask_all(askings, patience=COMMAND_SECONDS, seconds=COMMAND_SECONDS):
+            pass
+
+
 def _resolved(routes: Routes, config: LLMConfig, name: str, origin: Origin) -> Configured:
     try:
         target = routes.resolve(config)
@@ -208,9 +242,9 @@ def _named_models(settings: Settings) -> Iterator[str]:
 
 def _has_key(row: ProviderSpec, settings: Settings, environ: Mapping[str, str]) -> bool:
     """Return whether the environment has a key that is meant for a provider."""
-    if environ.get(row.own_key_variable):
+    if _is_any_set((row.own_key_variable,), environ):
         return True
-    if not any(environ.get(name) for name in key_variables(row)):
+    if not _is_any_set(key_variables(row), environ):
         return False
     if row.chosen_by_key:
         return True
@@ -226,15 +260,38 @@ def _has_key(row: ProviderSpec, settings: Settings, environ: Mapping[str, str]) 
 
 def _has_address(row: ProviderSpec, environ: Mapping[str, str]) -> bool:
     own = f"LLM_CLIENT_{variable_part(row.name)}_BASE_URL"
-    return any(environ.get(name) for name in (own, *row.base_url_env, *row.model_env))
+    return _is_any_set((own, *row.base_url_env, *row.model_env), environ)
 
 
-def _usual(routes: Routes, known: set[str]) -> Iterator[Configured]:
-    """Yield the usual addresses of local servers that nobody named, and what is built in."""
+def _is_any_set(variables: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Return whether one of some variables says anything: a blank one does not."""
+    return any(environ.get(name, "").strip() for name in variables)
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    """Return what two addresses of one server have in common, however they call this machine."""
+    parts = urlsplit(url)
+    return "" if is_loopback(url) else parts.hostname or "", parts.port
+
+
+def _usual(
+    routes: Routes, known: set[str], places: Collection[tuple[str, int | None]]
+) -> Iterator[Configured]:
+    """Yield the usual addresses of local servers that nobody named, and what is built in.
+
+    Args:
+        routes: resolves them.
+        known: names of providers that were named.
+        places: of their servers: one that listens on a usual port is not listed twice.
+    """
     sharing: dict[str, list[Target]] = {}
     for name in LOCAL_SERVERS:
         if name not in known:
-            target = routes.resolve(LLMConfig(provider=name))
+            try:
+                target = routes.resolve(LLMConfig(provider=name))
+            except ConfigurationError as error:  # its key, or a variable that is wrong
+                yield Configured(name, error=error)
+                continue
             waits = Timeouts(
                 connect=_CONNECT_SECONDS,
                 first_byte=ANSWER_SECONDS,
@@ -243,7 +300,8 @@ def _usual(routes: Routes, known: set[str]) -> Iterator[Configured]:
             )
             target = replace(target, timeouts=waits)
             for url in (target.base_url, *target.provider.alternative_base_urls):
-                sharing.setdefault(url, []).append(replace(target, base_url=url))
+                if _place(url) not in places:
+                    sharing.setdefault(url, []).append(replace(target, base_url=url))
     for targets in sharing.values():
         yield Configured(targets[0].provider.name, tuple(targets), origin="usual")
     for row in CATALOG.values():

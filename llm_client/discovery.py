@@ -1,7 +1,8 @@
 """Which provider to use when nothing says so.
 
-A local server that answers, else a cloud provider whose key is in the environment, else an error
-with the commands to go on with. The embedded demo model is offered, never chosen.
+A local server that answers, else a model that a variable names by its path, else a cloud provider
+whose key is in the environment or stored, else an error with the commands to go on with. The
+embedded demo model is offered, never chosen.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .engine.exchange import Deadline, fetch_models
 from .exceptions import AuthenticationError, ConfigurationError, LLMError
 from .policy.route import COMPATIBLE, key_variables, resolve_target
 from .providers.catalog import CATALOG, LOCAL_SERVERS
+from .storage.stored_keys import StoredKeys
 from .types.config import LLMConfig, Settings
 from .types.http import Timeouts
 from .types.models import ModelInfo
@@ -47,13 +49,18 @@ def discover(settings: Settings, environ: Mapping[str, str], *, model: str = "")
     Args:
         settings: of the configuration file.
         environ: where keys are looked for.
-        model: what was asked for without its provider; only for the words of the error.
+        model: what was asked for without its provider.
 
     Raises:
         ConfigurationError: no local server can be used and no key is set.
     """
-    candidates = _candidates(settings, environ)
-    results = _probe(candidates)
+    stored = StoredKeys(settings, environ)
+    local = [
+        resolve_target(LLMConfig(provider=name), settings, environ, stored=stored)
+        for name in LOCAL_SERVERS
+    ]
+    servers = [target for target in local if target.base_url.startswith("http")]
+    results = _probe(_candidates(servers))
     answered = [(target, found) for target, found in results if isinstance(found, list)]
     # `min` takes the first of equals, the most preferred one; one without models comes last.
     best = min(answered, key=lambda answer: not answer[1], default=None)
@@ -62,11 +69,15 @@ def discover(settings: Settings, environ: Mapping[str, str], *, model: str = "")
         if models and not target.model:
             target = replace(target, model=models[0].id)
         return Choice(target, f"{target.provider.name} answers at {target.base_url}")
+    named = next((target for target in local if target not in servers), None)
+    if named is not None and not model:
+        variable = next(name for name in named.provider.model_env if _is_set(name, environ))
+        return Choice(named, f"{variable} names its model and no local server can be used")
     for provider in CATALOG.values():
-        name = next((name for name in key_variables(provider) if environ.get(name)), None)
-        if provider.key_required and provider.chosen_by_key and name is not None:
-            target = resolve_target(LLMConfig(provider=provider.name), settings, environ)
-            return Choice(target, f"{name} is set and no local server can be used")
+        if has_key := _has_key(provider, environ, stored):
+            config = LLMConfig(provider=provider.name)
+            target = resolve_target(config, settings, environ, stored=stored)
+            return Choice(target, f"{has_key} and no local server can be used")
     if model:
         raise ConfigurationError(
             f"Nothing says which provider has the model {model!r}: no local server, no key."
@@ -81,6 +92,25 @@ def discover(settings: Settings, environ: Mapping[str, str], *, model: str = "")
         '  `ollama serve`, then `llm-client generate -m ollama/llama3.2 "hi"`\n'
         '  `export OPENAI_API_KEY=…`, then `llm-client generate -m openai/gpt-5.6-luna "hi"`',
     )
+
+
+def _is_set(variable: str, environ: Mapping[str, str]) -> bool:
+    return bool(environ.get(variable, "").strip())
+
+
+def _has_key(provider: ProviderSpec, environ: Mapping[str, str], stored: StoredKeys) -> str:
+    """Return that there is a key which chooses a provider, and where; empty where none is."""
+    if not (provider.key_required and provider.chosen_by_key):
+        return ""
+    for name in key_variables(provider):
+        if _is_set(name, environ):
+            return f"{name} is set"
+    where = {
+        "keyring": "the keyring has its key",
+        "file": "its key is stored",
+        "command": "a command prints its key",
+    }
+    return where.get(stored.holds(provider.name), "")
 
 
 def _complaints(results: Sequence[tuple[Target, Found]]) -> str:
@@ -100,20 +130,17 @@ def _is_default(target: Target) -> bool:
     return target.base_url in {row.base_url, *row.alternative_base_urls}
 
 
-def _candidates(settings: Settings, environ: Mapping[str, str]) -> list[Target]:
+def _candidates(servers: Sequence[Target]) -> list[Target]:
     """Return the local servers' targets, in order of preference, each of their addresses.
 
     Another server on one of their ports comes last, as what it is: compatible with OpenAI.
     """
     targets = []
-    for name in LOCAL_SERVERS:
-        target = resolve_target(LLMConfig(provider=name), settings, environ)
-        if not target.base_url.startswith("http"):
-            continue  # a model that somebody named by its path, and no server
+    for server in servers:
         waits = Timeouts(connect=PROBE_SECONDS, first_byte=PROBE_SECONDS, silence=PROBE_SECONDS)
-        target = replace(target, timeouts=waits)
+        target = replace(server, timeouts=waits)
         targets.append(target)
-        if target.base_url == CATALOG[name].base_url:
+        if target.base_url == CATALOG[target.provider.name].base_url:
             targets += [
                 replace(target, base_url=url) for url in target.provider.alternative_base_urls
             ]

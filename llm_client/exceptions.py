@@ -36,6 +36,7 @@ __all__ = [
     "ConnectionError",
     "ContentFilterError",
     "ContextLengthError",
+    "CredentialStoreWarning",
     "GenerationError",
     "InsecureConnectionWarning",
     "InvalidOutputError",
@@ -223,6 +224,10 @@ class ToolError(LLMError):
 
 class ToolDeniedError(ToolError):
     """A tool was not allowed to run."""
+
+
+class CredentialStoreWarning(UserWarning):
+    """Keyring or credentials file cannot be used as they are; the next source of keys is asked."""
 
 
 class InsecureConnectionWarning(UserWarning):

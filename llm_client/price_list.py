@@ -16,9 +16,18 @@ from .types.target import Target, matches
 
 if TYPE_CHECKING:
     from .providers.prices import Rate
+    from .storage.model_cache import ModelCache
     from .types.models import ModelInfo
 
-__all__ = ["KnownPrices", "OwnPrices", "cost", "known_prices", "window", "with_windows"]
+__all__ = [
+    "KnownPrices",
+    "OwnPrices",
+    "cost",
+    "known_prices",
+    "known_window",
+    "window",
+    "with_windows",
+]
 
 
 OwnPrices: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -105,6 +114,17 @@ def window(target: Target) -> int | None:
     from .policy.pricing import context_window
 
     return context_window(target.provider, target.model)
+
+
+def known_window(target: Target, cache: ModelCache) -> int | None:
+    """Return how many tokens a target reads, as far as that is known without asking.
+
+    What a list says that was once fetched comes before the price list.
+    """
+    stored = cache.load(target)
+    models = stored.models if stored is not None else ()
+    listed = (model.context_length for model in models if model.id == target.model)
+    return next(filter(None, listed), None) or window(target)
 
 
 def with_windows(target: Target, models: list[ModelInfo]) -> list[ModelInfo]:

@@ -13,22 +13,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .exceptions import ConfigurationError, InsecureConnectionWarning
+from .policy.layers import Layers, layered, over, split_known
 from .policy.route import (
     is_loopback,
     profile_config,
     resolve_target,
     split_model,
-    target_for_fallback,
     with_timeout,
 )
-from .types.config import LLMConfig, Prefer, Settings
+from .storage.seen_keys import remember
+from .storage.stored_keys import StoredKeys
+from .types.config import LLMConfig, Settings
 from .types.request import LLMRequest
 from .types.target import Target
 
 if TYPE_CHECKING:
     from .policy.choice import Offer
 
-__all__ = ["Link", "Plan", "Routes", "Way", "may_be_long", "options_of", "with_model"]
+__all__ = ["Link", "Plan", "Routes", "Way", "may_be_long", "with_model"]
 
 _WORTH_A_LOOK = 2000
 """Characters. A token is hardly ever less than one, and no model that answers reads fewer tokens."""
@@ -46,17 +48,31 @@ class Link(NamedTuple):
 class Plan(NamedTuple):
     """What a client's arguments come to."""
 
-    config: LLMConfig
-    """The effective one: what the code says over what the profile says."""
+    layers: Layers
+    """What code, variables and profile say."""
     route: tuple[Link, ...]
-    profile: str | None
-    """Where the call begins; `None`: the code names a provider, or one was found."""
     reason: str
-    """Why the first target was chosen, when nothing named it."""
-    is_named: bool
-    """Whether the code names a provider, a model or a profile."""
-    prefer: Prefer
-    """Which target of the chain is asked first."""
+    """Why the first target was chosen, when the code does not name it."""
+
+    @property
+    def config(self) -> LLMConfig:
+        """The effective one: what the code says over what variables and profile say."""
+        return self.layers.config
+
+    @property
+    def profile(self) -> str | None:
+        """Where the call begins; `None`: the code names a provider, or one was found."""
+        return self.layers.name
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the code names a provider, a model or a profile."""
+        return self.layers.is_named
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is named in code or by variables: no prompt changes who is asked first."""
+        return self.layers.is_named or self.layers.is_set
 
 
 class Way(NamedTuple):
@@ -84,6 +100,9 @@ class Routes:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._environ = environ
+        self._stored = StoredKeys(settings, environ)
+        self._options = LLMConfig()
+        """What variables say of the options of every call."""
         self._routed: dict[str, tuple[Link, ...]] = {}
         """By the names in `[routing]`: who is asked, with the fallbacks of its profile."""
 
@@ -93,33 +112,10 @@ class Routes:
         Raises:
             ConfigurationError: no such profile or provider, no key, nothing found.
         """
-        name, reason = profile, ""
-        if name is None and split_model(given, self._settings)[0] is None:
-            name = self._settings.default_profile
-            if name is None and "default" in self._settings.profiles:
-                name = "default"
-            if name is not None:
-                reason = f"it is the profile {name!r} of {self._settings.source}"
-        chain: tuple[str, ...] = ()
-        config = given
-        if name is not None:
-            from_profile, chain = profile_config(self._settings, name)
-            config = self._over_profile(from_profile, given)
-        first, found = self._first(config)
-        route = self.chain(first, [*config.fallback_configs] or [*chain])
-        is_model_named = bool(given.provider or given.model or given.base_url)
-        # Who names a model in code wants that one, and not the cheapest by some configuration.
-        prefer = given.prefer or (
-            None if is_model_named else config.prefer or self._settings.prefer
-        )
-        return Plan(
-            config,
-            route,
-            name,
-            reason or found,
-            is_named=is_model_named or profile is not None,
-            prefer=prefer or "order",
-        )
+        layers = layered(given, profile, self._settings, self._environ)
+        self._options = layers.options
+        first, found = self._first(layers)
+        return Plan(layers, self.chain(first, layers.chain), layers.reason or found)
 
     def chain(self, first: Target, links: Sequence[str | LLMConfig]) -> tuple[Link, ...]:
         """Return a route that begins with a target.
@@ -161,7 +157,7 @@ class Routes:
         aside = task is not None and (model is not None or plan.is_named)
         notice = f"The task {task!r} is left aside: what to ask is named." if aside else ""
         if model is not None:
-            first = Link(self.other_model(links[0].target, plan.config, model))
+            first = Link(self.other_model(links[0].target, plan.layers, model))
             return Way(_each_once([first, *links[1:]]), plan.profile, notice)
         if request is None or plan.is_named:
             return Way(links, plan.profile, notice, plan.reason, is_open=request is not None)
@@ -171,7 +167,7 @@ class Routes:
 
             way = self._to(named_for(task, routing, self._settings.source), plan, links)
             return way._replace(reason=f"`[routing]` names it for the task {task!r}")
-        if "vision" in routing:
+        if "vision" in routing and not plan.is_decided:
             from .policy.choice import has_images
 
             if has_images(request):
@@ -182,10 +178,10 @@ class Routes:
         """Return whether the length of a prompt can change its way."""
         if not way.is_open:
             return False
-        if plan.prefer == "cheapest" and len(way.links) > 1:
+        if plan.layers.prefer == "cheapest" and len(way.links) > 1:
             return True
         in_routing = "long_context" in self._settings.routing
-        return in_routing and not plan.is_named and may_be_long(request)
+        return in_routing and not plan.is_decided and may_be_long(request)
 
     def by_length(
         self,
@@ -206,10 +202,10 @@ class Routes:
         Raises:
             ConfigurationError: who reads long prompts cannot be asked as it is configured.
         """
-        if plan.prefer == "cheapest" and len(way.links) > 1:
+        if plan.layers.prefer == "cheapest" and len(way.links) > 1:
             way = _cheapest_first(way, reads, offer)
         name = self._settings.routing.get("long_context")
-        if name is None or plan.is_named or reads(way.links[0]):
+        if name is None or plan.is_decided or reads(way.links[0]):
             return way
         why = f"the prompt is too long for {way.links[0].target.spec}"
         return self._to(name, plan, way.links, why)
@@ -224,9 +220,6 @@ class Routes:
             why: it was chosen; empty: the call asks for it.
         """
         if name not in self._routed:
-            from .policy.choice import check_named
-
-            check_named(name, self._settings.profiles)
             is_profile = name in self._settings.profiles
             chain = profile_config(self._settings, name)[1] if is_profile else ()
             self._routed[name] = tuple(map(self._link, (name, *chain)))
@@ -240,61 +233,48 @@ class Routes:
         for name, links in [*self._routed.items()]:  # another thread may add one
             self._routed[name] = with_model(links, target)
 
-    def resolve(self, config: LLMConfig) -> Target:
+    def resolve(self, config: LLMConfig, profile: LLMConfig | None = None) -> Target:
         """Return the target of a configuration that names its provider.
+
+        Args:
+            config: what is said over the variables of the provider.
+            profile: what is said under them, over the settings of the provider.
 
         Raises:
             ConfigurationError: an unknown provider, no address, no key.
         """
-        return _warned(resolve_target(config, self._settings, self._environ))
+        return _warned(self._target(config, profile))
 
-    def other_model(self, own: Target, config: LLMConfig, model: str) -> Target:
+    def other_model(self, own: Target, layers: Layers, model: str) -> Target:
         """Return the target of another model: of another provider only when it is named.
 
         Args:
             own: the first choice.
-            config: what it was made of.
+            layers: what it was made of.
             model: a model of the same provider, or `provider/model`.
         """
-        provider, rest = self._split_known(model)
+        config, profile = layers.config, layers.profile
+        provider, rest = split_known(model, self._settings)
         if provider is not None and provider != own.provider.name:
             # Nothing else of this client's configuration: key and address are another provider's.
-            return self.resolve(LLMConfig(model=model, timeout=config.timeout))
+            other = LLMConfig(model=model, timeout=config.timeout)
+            return self.resolve(other, LLMConfig(timeout=profile.timeout))
         named = split_model(config, self._settings)[0] is not None
         config = replace(config, provider=own.provider.name, model=rest, api_key=own.api_key)
         if not named:
             config = replace(config, base_url=own.base_url)  # found, and perhaps not the usual one
-        target = resolve_target(config, self._settings, self._environ)
-        return replace(target, basic_auth=own.basic_auth)
+        return replace(self._target(config, profile), basic_auth=own.basic_auth)
 
-    def _over_profile(self, profile: LLMConfig, given: LLMConfig) -> LLMConfig:
-        """Return a profile with what the code says over it.
+    def _target(self, config: LLMConfig, profile: LLMConfig | None) -> Target:
+        settings, environ, stored = self._settings, self._environ, self._stored
+        return _known(resolve_target(config, settings, environ, profile=profile, stored=stored))
 
-        A bare model is one of the profile's provider; another provider leaves the profile's model
-        behind, which it does not have.
-        """
-        provider, model = split_model(profile, self._settings)
-        named, rest = given.provider, given.model
-        if named is None and given.base_url is None and rest is not None:
-            named, rest = self._split_known(rest)
-        if named is not None and named.lower() != (provider or "").lower():
-            profile = replace(profile, model=None)
-        else:
-            profile = replace(profile, provider=provider, model=model or None)
-        return _over(profile, replace(given, provider=named, model=rest))
-
-    def _split_known(self, model: str) -> tuple[str | None, str]:
-        """Return provider and model of a spec; of anything else `None` and all of it."""
-        try:
-            return split_model(LLMConfig(model=model), self._settings)
-        except ConfigurationError:
-            return None, model
-
-    def _first(self, config: LLMConfig) -> tuple[Target, str]:
+    def _first(self, layers: Layers) -> tuple[Target, str]:
         """Return the first choice, and why it was chosen when nothing names it."""
+        config = layers.config
         provider, model = split_model(config, self._settings)
         if provider is not None:
-            return self.resolve(config), ""
+            return self.resolve(config, layers.profile), ""
         if config.api_key is not None:
             raise ConfigurationError(  # else it would go to whoever is found
                 "A key is given, and nothing says which provider it is for.",
@@ -308,15 +288,18 @@ class Routes:
             base_url=choice.target.base_url,
             model=model or choice.target.model or None,
         )
-        target = self.resolve(_over(found, replace(config, model=None)))
+        target = self.resolve(over(found, replace(config, model=None)), layers.profile)
         return replace(target, basic_auth=choice.target.basic_auth), choice.reason
 
     def _link(self, link: str | LLMConfig) -> Link:
         if isinstance(link, LLMConfig):
-            return Link(self.resolve(link), link)
-        target = _warned(target_for_fallback(link, self._settings, self._environ))
-        named = link in self._settings.profiles
-        return Link(target, profile_config(self._settings, link)[0] if named else None)
+            return Link(self.resolve(link), over(self._options, link))
+        profile, model = None, link
+        if link in self._settings.profiles:
+            profile, _ = profile_config(self._settings, link)
+            model = profile.model or ""
+        target = self.resolve(LLMConfig(model=model or None), profile)
+        return Link(target, None if profile is None else over(profile, self._options))
 
 
 def with_model(links: tuple[Link, ...], target: Target) -> tuple[Link, ...]:
@@ -333,12 +316,6 @@ def _each_once(links: Sequence[Link]) -> tuple[Link, ...]:
     """Return links without targets that were tried before: they would only fail again."""
     seen = [link.target for link in links]
     return tuple(link for i, link in enumerate(links) if link.target not in seen[:i])
-
-
-def options_of(config: LLMConfig) -> dict[str, object]:
-    """Return the options of a request that a configuration says."""
-    names = ("temperature", "top_p", "max_tokens", "system")
-    return {name: value for name in names if (value := getattr(config, name)) is not None}
 
 
 def may_be_long(request: LLMRequest) -> bool:
@@ -368,6 +345,13 @@ def _cheapest_first(way: Way, reads: Callable[[Link], bool], offer: Callable[[Li
     return way._replace(notice=way.notice or notice, reason="")
 
 
+def _known(target: Target) -> Target:
+    """Return a target, after noting its keys, wherever they are from, which nothing may show."""
+    for secret in target.secrets:
+        remember(secret)
+    return target
+
+
 def _warned(target: Target) -> Target:
     """Return a target, after a warning when its key would travel in the open."""
     has_key = target.api_key or target.basic_auth
@@ -386,14 +370,3 @@ def _frames_of_ours() -> int:
     while frame.f_back is not None and frame.f_globals["__name__"].startswith(f"{__package__}."):
         frame, count = frame.f_back, count + 1
     return count
-
-
-def _over(under: LLMConfig, over: LLMConfig) -> LLMConfig:
-    """Return `under` with everything that `over` says."""
-    blank = LLMConfig()
-    said = {
-        name: value
-        for name in LLMConfig.__slots__
-        if (value := getattr(over, name)) != getattr(blank, name)
-    }
-    return replace(under, **said)

@@ -18,8 +18,9 @@ from .exit_status import ExitStatus, UsageError
 
 __all__ = ["application", "run"]
 
-_COMMANDS = ("generate", "models", "usage")
+_COMMANDS = ("generate", "models", "usage", "health", "config", "creds")
 """Each is declared by `register` in the module of its name under `commands`."""
+_SCRIPT_FLAGS = ("--install-completion", "--show-completion")
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
@@ -74,16 +75,28 @@ def run() -> int:
             stream.reconfigure(errors="replace")
     try:
         app = application(sys.argv[1:])
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name=_name_for_scripts(sys.argv[1:]))
     except SystemExit as leaving:
         return _status_of(leaving)
     except typer.Abort:
         return ExitStatus.FAILED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if not hasattr(error, "format_message"):
-            raise
+            return _unforeseen(error)
         return _misunderstood(cast(_CommandLineError, error), app)
     return status if isinstance(status, int) else ExitStatus.ANSWERED
+
+
+def _name_for_scripts(arguments: Sequence[str]) -> str | None:
+    """Return the name of the program where a completion script is wanted, which is made ready."""
+    if not arguments or not arguments[0].startswith(_SCRIPT_FLAGS):
+        return None  # as it was called
+    from .completions import use_own_scripts
+
+    use_own_scripts()
+    return "llm-client"
 
 
 def _status_of(leaving: SystemExit) -> int:
@@ -106,6 +119,16 @@ def _misunderstood(error: _CommandLineError, app: typer.Typer) -> int:
     debug, json = "--debug" in sys.argv, "--json" in sys.argv
     report(UsageError(message, hint=hint), Environment.current(), json=json, debug=debug)
     return error.exit_code
+
+
+def _unforeseen(error: Exception) -> int:
+    """Tell a bug outside of any command: the interpreter would print keys with it."""
+    from .environment import Environment
+    from .report import report, understood
+
+    debug, json = "--debug" in sys.argv, "--json" in sys.argv
+    report(understood(error), Environment.current(), json=json, debug=debug)
+    return ExitStatus.FAILED
 
 
 def _command_path(app: typer.Typer, arguments: Sequence[str]) -> str:

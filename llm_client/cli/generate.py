@@ -37,6 +37,7 @@ from .output import (
     write_json,
 )
 from .progress import Progress, usage_line
+from .project_file import use_project
 from .prompt_input import build_prompt
 from .reasoning import ReasoningNotes
 from .signals import Terminated, termination_raises
@@ -125,6 +126,7 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
             "Standard output is closed: nothing was sent.", hint="Write to a file: `-o FILE`."
         )
     try:
+        use_project(environment, progress, command.config_path, profile=command.profile)
         prompt = build_prompt(
             command.words,
             command.files,
@@ -140,6 +142,7 @@ def _generate(command: Generate, environment: Environment, progress: Progress) -
             profile=command.profile,
             config_path=command.config_path,
             observe=progress,
+            environ=environment.environ,
             **command.request,
         ) as client:
             if command.fallback:
@@ -369,11 +372,14 @@ def _suggest_models(error: ModelNotFoundError, client: LLMClient) -> None:
     target = client.target
     if error.provider not in {None, target.provider.name}:
         return  # a fallback's: the list would be another provider's
+    asked = error.model or target.model
     try:
-        known = [model.id for model in client.list_models(use_cache=False)]
+        listed = client.list_models(use_cache=False)
     except LLMError:
         return
-    near = get_close_matches(error.model or target.model, known, n=3, cutoff=0.4)
+    # A model that a variable names by its path is listed, whether it is there or not.
+    known = [model.id for model in listed if model.id != asked]
+    near = get_close_matches(asked, known, n=3, cutoff=0.4)
     if near:
         error.hint = f"Did you mean {' or '.join(map(repr, near))}?"
     elif known:

@@ -31,7 +31,9 @@ def run_guarded(
         flags: of the command line, by the names of the parameters.
     """
     environment = Environment.current()
-    progress = Progress(environment, quiet=False, verbose=flags.get("verbose", False))
+    progress = Progress(
+        environment, quiet=flags.get("quiet", False), verbose=flags.get("verbose", False)
+    )
 
     def colored() -> int:
         environment.color = checked_color(flags.get("color", "auto"))

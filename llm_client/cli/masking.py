@@ -1,7 +1,7 @@
 """Keys and passwords made unreadable in whatever the program says about itself.
 
-Masks what the environment holds, what has the shape of a key, and the user part of an address.
-It refuses to touch an answer: that belongs to the user.
+Masks what the environment holds, what was read from a store, what has the shape of a key, and the
+user part of an address. It refuses to touch an answer: that belongs to the user.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET")
 
 
 def known_secrets(environment: Environment) -> list[Secret]:
-    """Return what the environment holds of keys."""
-    return [
+    """Return what the environment holds of keys, and what came from a store or the code."""
+    from ..storage.seen_keys import seen_keys
+
+    named = [
         Secret(value.strip())
         for name, value in environment.environ.items()
         if name.upper().endswith(_SECRET_ENDINGS) and value.strip()
     ]
+    # A key that is part of another would leave the rest of it readable.
+    return sorted({*named, *seen_keys()}, key=lambda secret: -len(secret.reveal()))
 
 
 def masked(text: str, secrets: Iterable[Secret]) -> str:

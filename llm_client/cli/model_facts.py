@@ -13,11 +13,13 @@ from ..configured import Configured
 from ..exceptions import ConfigurationError
 from ..model_lists import ModelList
 from ..policy.address import is_local
+from ..policy.layers import layered
 from ..policy.model_kinds import answers_in_text, is_retired
 from ..policy.route import key_variables, profile_config, split_model
 from ..price_list import KnownPrices, known_prices, with_windows
 from ..providers.catalog import CATALOG, LOCAL_SERVERS
 from ..providers.prices import Rate
+from ..storage.stored_keys import StoredKeys
 from ..types.config import LLMConfig, Settings
 from ..types.models import ModelInfo
 from ..types.target import Target
@@ -66,14 +68,14 @@ class ModelRow:
 class Marks:
     """Which models the configuration names."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._profiles = dict(_profile_models(settings))
-        named = settings.default_profile or "default"
-        self.default = self._profiles.get(named)
-        """Provider and model of the default profile; `None` when there is none."""
-        self.is_decided = named in settings.profiles
-        """Whether a bare call goes by the configuration, whatever else there is."""
+        layers = layered(LLMConfig(), None, settings, environ)
+        self.default = _provider_and_model(layers.config, settings)
+        """Provider and model of variables or the default profile; `None`: they name no provider."""
+        self.is_decided = layers.is_set or layers.name is not None
+        """Whether a bare call goes by variables or the file, whatever else there is."""
 
     def aliases(self, provider: str, model: str, *, is_provider_default: bool) -> tuple[str, ...]:
         """Return the profiles that name a model, or its provider alone whose default it is."""
@@ -134,7 +136,9 @@ def listed_rows(
     return rows
 
 
-def first_names(listings: Sequence[Listing], environ: Mapping[str, str]) -> tuple[str, str] | None:
+def first_names(
+    listings: Sequence[Listing], settings: Settings, environ: Mapping[str, str]
+) -> tuple[str, str] | None:
     """Return provider and model that a call asks which names nothing, as `discovery` decides it."""
     answered = [listing for listing in listings if listing.found.failure is None]
     local = sorted(
@@ -147,9 +151,11 @@ def first_names(listings: Sequence[Listing], environ: Mapping[str, str]) -> tupl
     other = [listing for listing in answered if listing.entry.origin == "usual"]
     for listing in [*local, *other]:
         return listing.target.provider.name, listing.target.model
+    stored = StoredKeys(settings, environ)
     for row in CATALOG.values():
-        has_key = any(environ.get(name) for name in key_variables(row))
-        if row.key_required and row.chosen_by_key and has_key:
+        if not (row.key_required and row.chosen_by_key):
+            continue
+        if any(environ.get(name) for name in key_variables(row)) or stored.holds(row.name):
             return row.name, row.default_model
     return None
 
@@ -195,10 +201,15 @@ def _profile_models(settings: Settings) -> Iterable[tuple[str, tuple[str, str]]]
     for name in settings.profiles:
         try:
             config, _ = profile_config(settings, name)
-            provider, model = split_model(LLMConfig(model=config.model), settings)
+            found = _provider_and_model(LLMConfig(model=config.model), settings)
         except ConfigurationError:
             continue  # told by whoever asks for it
-        if provider is not None:
-            if provider not in settings.providers:
-                provider = provider.lower()
-            yield name, (provider, model)
+        if found is not None:
+            yield name, found
+
+
+def _provider_and_model(config: LLMConfig, settings: Settings) -> tuple[str, str] | None:
+    provider, model = split_model(config, settings)
+    if provider is None:
+        return None
+    return provider if provider in settings.providers else provider.lower(), model

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..policy.model_kinds import answers_in_text
-from ..policy.route import COMPATIBLE
+from ..providers.names import Provider
 from ..storage.model_cache import ModelCache
 from ..storage.paths import cache_dir
 from .environment import Environment
@@ -34,7 +34,8 @@ def known_names(incomplete: str, provider: str | None, environ: Mapping[str, str
         for model in cache.stored_models(only)
         if model.id.isprintable()
         and answers_in_text(model)
-        and (provider is not None or model.provider != COMPATIBLE)  # its address is not known
+        # Of another server the address is not known.
+        and (provider is not None or model.provider != Provider.OPENAI_COMPATIBLE)
     }
     return sorted(name for name in names if name.startswith(incomplete))
 

@@ -73,7 +73,7 @@ def show_model(command: ShowCommand, environment: Environment, progress: Progres
     if command.base_url is None and command.spec in settings.profiles:
         config = replace(config, model=profile_config(settings, command.spec)[0].model)
     routes = Routes(settings, environment.environ)
-    marks = Marks(settings)
+    marks = Marks(settings, environment.environ)
     try:
         target = routes.resolve(config)
         progress.wait_for(target.provider.name)
@@ -182,7 +182,7 @@ def _sources(
     provider = target.provider
     own = settings.providers.get(provider.name, ProviderSettings())
     variables = (f"LLM_CLIENT_{variable_part(provider.name)}_BASE_URL", *provider.base_url_env)
-    variable = next((name for name in variables if environ.get(name)), None)
+    variable = next((name for name in variables if environ.get(name, "").strip()), None)
     sources["base_url"] = (
         "command line"
         if command.base_url

@@ -45,6 +45,7 @@ from .model_facts import (
 )
 from .output import write_json
 from .progress import Progress
+from .project_file import use_project
 from .render.plain import emit
 from .report import report, report_line, safe_error_object, understood
 
@@ -100,6 +101,7 @@ def show_models(command: ModelsCommand, environment: Environment, progress: Prog
     Raises:
         LLMError: the provider that is asked does not answer.
     """
+    use_project(environment, progress, command.config_path, profile=command.profile)
     return _Run(command, environment, progress).run()
 
 
@@ -113,7 +115,7 @@ class _Run:
         self._environment = environment
         self._progress = progress
         self._settings = load_settings(command.config_path, environment.environ)
-        self._marks = Marks(self._settings)
+        self._marks = Marks(self._settings, environment.environ)
         self._cache = open_model_cache(self._settings, environment.environ)
         self._default: tuple[str, str] | None = self._marks.default
         self._listings: list[Listing] = []
@@ -155,7 +157,7 @@ class _Run:
         listings = [answer for _, answer in answers if isinstance(answer, Listing)]
         listings.sort(key=lambda listing: (listing.target.provider.name, listing.target.base_url))
         if self._default is None and not (self._command.names_one or self._marks.is_decided):
-            self._default = first_names(listings, self._environment.environ)
+            self._default = first_names(listings, self._settings, self._environment.environ)
         rows = [row for listing in listings for row in self._rows_of(listing)]
         self._listings += listings
         self._rows += rows

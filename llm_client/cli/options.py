@@ -57,7 +57,7 @@ __all__ = [
     "checked_cost",
     "checked_fallback",
     "checked_seconds",
-    "model_names",
+    "offers",
     "parse_options",
     "parse_schema",
     "refuse_misplaced",
@@ -75,6 +75,18 @@ def _option(*names: str, help: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, show_default=False, **more)
 
 
+def offers(kind: str) -> Callable[[Any, Any], Any]:
+    """Return what Tab calls for words of a kind of `completion_words`, which is imported then."""
+    # Typer reads the names of its parameters.
+    return lambda ctx, incomplete: _offered(kind, ctx, incomplete)
+
+
+def _offered(kind: str, context: typer.Context, incomplete: str) -> Iterable[Any]:
+    from .completion_words import offered
+
+    return offered(kind, context.params, incomplete)
+
+
 Words = Annotated[
     list[str] | None,
     typer.Argument(help="The prompt; quotes are not needed. `-` names standard input."),
@@ -85,11 +97,17 @@ Provider = Annotated[
         "--provider",
         "-p",
         help="Who answers: ollama, openai, embedded…",
-        autocompletion=lambda incomplete: _starting(incomplete, _providers()),
+        autocompletion=offers("providers"),
     ),
 ]
 Profile = Annotated[
-    str | None, _option("--profile", help="A profile of the configuration.", metavar="NAME")
+    str | None,
+    _option(
+        "--profile",
+        help="A profile of the configuration.",
+        metavar="NAME",
+        autocompletion=offers("profiles"),
+    ),
 ]
 Fallback = Annotated[
     list[str] | None,
@@ -97,6 +115,7 @@ Fallback = Annotated[
         "--fallback",
         help="Who answers when the first fails: a profile or PROVIDER/MODEL; repeat, in order.",
         metavar="NAME",
+        autocompletion=offers("targets"),
     ),
 ]
 Task = Annotated[
@@ -105,7 +124,7 @@ Task = Annotated[
         "--task",
         help="Ask whom the configuration names for it: planning, vision or long_context.",
         metavar="NAME",
-        autocompletion=lambda incomplete: _starting(incomplete, _TASKS),
+        autocompletion=lambda: _TASKS,
     ),
 ]
 MaxCost = Annotated[
@@ -127,7 +146,7 @@ Model = Annotated[
         "--model",
         "-m",
         help="PROVIDER/MODEL, or MODEL with -p or -u.",
-        autocompletion=lambda ctx, incomplete: model_names(ctx, incomplete),
+        autocompletion=offers("models"),
     ),
 ]
 BaseUrl = Annotated[
@@ -139,7 +158,7 @@ Dialect = Annotated[
         "--dialect",
         help="The wire format, over the provider's own: openai-chat, anthropic, gemini…",
         metavar="NAME",
-        autocompletion=lambda incomplete: _starting(incomplete, _dialects()),
+        autocompletion=offers("dialects"),
     ),
 ]
 Temperature = Annotated[
@@ -159,7 +178,7 @@ ReasoningEffort = Annotated[
         "--reasoning-effort",
         help="How much to think: none, minimal, low, medium, high, xhigh or max.",
         metavar="EFFORT",
-        autocompletion=lambda incomplete: _starting(incomplete, _efforts()),
+        autocompletion=offers("efforts"),
     ),
 ]
 Schema = Annotated[
@@ -182,11 +201,21 @@ Retries = Annotated[
 System = Annotated[str | None, _option("--system", "-s", help="System prompt.")]
 Files = Annotated[
     list[str] | None,
-    _option("--file", "-f", help="Add a text file as a named block; repeat. `-` is stdin."),
+    _option(
+        "--file",
+        "-f",
+        help="Add a text file as a named block; repeat. `-` is stdin.",
+        metavar="FILE",
+    ),
 ]
 Attach = Annotated[
     list[str] | None,
-    _option("--attach", "-a", help="Add an image, PDF or audio: a file or an address; repeat."),
+    _option(
+        "--attach",
+        "-a",
+        help="Add an image, PDF or audio: a file or an address; repeat.",
+        metavar="FILE|URL",
+    ),
 ]
 OutputFile = Annotated[
     Path | None, _option("--output", "-o", help="Write the answer to a file; - is stdout.")
@@ -219,40 +248,9 @@ Color = Annotated[
         "--color",
         help="auto, always or never.",
         metavar="WHEN",
-        autocompletion=lambda incomplete: _starting(incomplete, _COLORS),
+        autocompletion=lambda: _COLORS,
     ),
 ]
-
-
-def _providers() -> Iterable[str]:
-    from ..providers.catalog import CATALOG
-
-    return CATALOG
-
-
-def _dialects() -> Iterable[str]:
-    from ..dialects import DIALECTS
-
-    return DIALECTS
-
-
-def _efforts() -> Iterable[str]:
-    from typing import get_args
-
-    from ..types.request import ReasoningEffort as Effort
-
-    return get_args(Effort)
-
-
-def model_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the models that Tab offers, of the provider that stands before; from lists on disk."""
-    from .model_names import offered
-
-    return offered(incomplete, context.params.get("provider"))
-
-
-def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if word.startswith(incomplete)]
 
 
 def run(

@@ -91,7 +91,8 @@ class Spinner:
         except (OSError, ValueError):
             columns = 0
         ending = f" {seconds} s"
-        room = (columns or 80) - len(ending) - 3
+        # The terminal shows Ctrl-C behind it as `^C`, which must not begin a row either.
+        room = (columns or 80) - len(ending) - 3 - len("^C")
         text = self._text if len(self._text) <= room else self._text[: max(0, room - 1)] + "…"
         return f"{self._frames[frame % len(self._frames)]} {text}{ending}"
 

@@ -23,7 +23,7 @@ from .masking import known_secrets, masked
 from .output import write_json
 from .render.sanitize import neutralise
 
-__all__ = ["report", "report_line", "safe_error_object", "understood"]
+__all__ = ["in_a_line", "report", "report_line", "safe_error_object", "understood"]
 
 
 def report(error: LLMError, environment: Environment, *, json: bool, debug: bool) -> None:
@@ -57,8 +57,15 @@ def safe_error_object(error: LLMError, secrets: Iterable[Secret]) -> dict[str, A
 
 def report_line(about: str, error: LLMError, environment: Environment) -> None:
     """Tell an error that is one of several on a line of stderr: what of, why, and what to do."""
-    text = " ".join(f"{about}: {error.message} {error.hint or _next_step(error) or ''}".split())
+    text = f"{about}: {in_a_line(error.message, error.hint or _next_step(error) or '')}"
     environment.note(f"{_label(environment)} {_shown(text, known_secrets(environment))}")
+
+
+def in_a_line(why: str, hint: str) -> str:
+    """Return why something failed and what to do about it on one line."""
+    # What a server says of it often has no full stop.
+    stop = "." if hint and why and not why.endswith((".", "!", "?", ":")) else ""
+    return " ".join(f"{why}{stop} {hint}".split())
 
 
 def _label(environment: Environment) -> str:

@@ -162,9 +162,7 @@ def _nothing(store: UsageStore, command: UsageCommand, environment: Environment)
     """Return why there is nothing to be shown."""
     if store.count(UsageQuery()):
         return "Nothing of what is recorded fits. `llm-client usage --since all` shows everything."
-    from ..policy.recording import is_enabled
-
-    if not is_enabled(_settings(command, environment), environment.environ):
+    if not _settings(command, environment).ledger:
         return "Nothing is recorded: the ledger is off."
     return "Nothing is recorded yet. The first call begins the ledger."
 

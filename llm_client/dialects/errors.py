@@ -125,7 +125,7 @@ def _build(
     wait = _wait(kind, details, {**details.headers, **headers})
 
     def masked(word: str | None) -> str | None:
-        return None if word is None else redact(word, (target.api_key, target.basic_auth))
+        return None if word is None else redact(word, target.secrets)
 
     message = masked(said) or ""
     is_about_key = status == 401 or re.search(_KEY_WORDS, message, re.IGNORECASE) is not None
@@ -204,8 +204,9 @@ def _hint(
     if kind is AuthenticationError:
         names = " or ".join(target.provider.key_env) or target.provider.own_key_variable
         if is_about_key:
-            return f"Put a valid key into {names}."
-        return f"The key in {names} may not be allowed to do this."
+            name = target.provider.name
+            return f"Put a valid key into {names}, or run `llm-client creds set {name}`."
+        return f"The key for {target.provider.name} may not be allowed to do this."
     if kind is ModelNotFoundError and target.provider.fetch_model_command:
         return f"Fetch it with `{target.provider.fetch_model_command} {target.model}`."
     if kind is ValidationError and re.search(UNSUPPORTED_INPUT, said, re.IGNORECASE):
@@ -233,4 +234,4 @@ def _request_id(headers: Mapping[str, str], details: Details) -> str | None:
 def _shown_body(body: bytes, target: Target) -> str | None:
     # Masked before it is cut: half a key at the end would not be recognised.
     text = body[: 2 * BODY_LIMIT].decode("utf-8", "replace")
-    return redact(text, (target.api_key, target.basic_auth))[:BODY_LIMIT] or None
+    return redact(text, target.secrets)[:BODY_LIMIT] or None

@@ -17,7 +17,7 @@ __all__ = ["json_request"]
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SECRET_WORDS = ("auth", "cookie", "key", "secret", "token")
-"""In the name of a header that the configuration adds: it may carry a key of its own."""
+"""In the name of a header: it may carry a key, whoever adds it."""
 _LONG_TEXT = 1 << 20
 """Characters. A longer text is encoded in pieces: in one go it is copied three times."""
 
@@ -68,7 +68,7 @@ def json_request(
         headers=tuple(sent.items()),
         body=encoded,
         timeouts=_waits(method, target.timeouts, stream=stream),
-        secret_headers=frozenset(
+        secret_headers=target.secret_headers.union(
             name for name in sent if name == key_header or any(map(name.count, _SECRET_WORDS))
         ),
     )

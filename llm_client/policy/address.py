@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..dialects import check_dialect
 from ..exceptions import ConfigurationError
@@ -18,6 +18,7 @@ from ..types.target import ProviderSpec, Target
 from ..wire.loopback import is_loopback_host
 
 __all__ = [
+    "is_address",
     "is_local",
     "is_loopback",
     "is_model_path",
@@ -29,8 +30,9 @@ __all__ = [
 ]
 
 _SCHEMES: Final = frozenset({"http", "https", "gguf", "mlx"})
-_UNWANTED: Final = re.compile(r"[\s?#]")
-"""The path of a request is put behind an address, so a query cannot stand there."""
+_UNWANTED: Final = re.compile("[\\s?#\ud800-\udfff]")
+"""The path of a request is put behind an address, so a query cannot stand there. What is no UTF-8
+in a variable comes as halves of characters."""
 _REACHABLE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where a server that listens on all addresses, or says only its port, can be reached."""
 
@@ -70,19 +72,12 @@ def normal_url(url: str, row: ProviderSpec, dialect: str, *, path: str = "") -> 
     Raises:
         ConfigurationError: it is no address.
     """
-    text = url.strip()
-    schemeless = "://" not in text
-    if schemeless:
-        is_bare_ipv6 = "[" not in text and text.count(":") > 1
-        text = f"http://[{text}]" if is_bare_ipv6 else f"http://{text}"
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    known = host is not None or port is not None
-    if not known or parts.scheme not in _SCHEMES or _UNWANTED.search(text):
+    schemeless = "://" not in url
+    text = _with_scheme(url.strip())
+    parts = _parts(text)
+    if parts is None:
         raise _no_address(url)
+    host, port = parts.hostname, parts.port
     if schemeless and _is_encrypted(row) and port is None and not is_loopback(text):
         parts = parts._replace(scheme="https")  # it is known to be, and a key goes there
     if port is None and schemeless and "{" not in row.base_url:
@@ -100,6 +95,29 @@ def normal_url(url: str, row: ProviderSpec, dialect: str, *, path: str = "") -> 
         written = written.removesuffix(ending)
     path = written or path or _usual_path(row, dialect)
     return parts._replace(netloc=netloc, path=path).geturl()
+
+
+def is_address(url: str) -> bool:
+    """Return whether a text is an address as `normal_url` takes them."""
+    return _parts(_with_scheme(url.strip())) is not None
+
+
+def _with_scheme(text: str) -> str:
+    if "://" in text:
+        return text
+    is_bare_ipv6 = not {"[", "@"}.intersection(text) and text.count(":") > 1
+    return f"http://[{text}]" if is_bare_ipv6 else f"http://{text}"
+
+
+def _parts(text: str) -> SplitResult | None:
+    """Return what an address is made of; `None` for what is none."""
+    try:
+        parts = urlsplit(text)
+        known = {parts.hostname, parts.port} != {None}
+    except ValueError:
+        return None
+    is_one = known and parts.scheme in _SCHEMES and not _UNWANTED.search(text)
+    return parts if is_one else None
 
 
 def _no_address(url: str) -> ConfigurationError:

@@ -113,6 +113,15 @@ class Blanks:
         """Return the row's headers; one whose value is not given is left out."""
         return tuple(self._pairs(self.row.headers))
 
+    def values(self) -> dict[str, str]:
+        """Return what is known of the fields, by name.
+
+        Raises:
+            ConfigurationError: something is given that cannot be what it should be.
+        """
+        known = {field.name: self._value(field.name) for field in self.row.fields}
+        return {name: value for name, value in known.items() if value}
+
     def _pairs(self, pairs: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
         for name, template in pairs:
             if not any(map(self._is_left_out, re.findall(_BLANK, template))):

@@ -6,7 +6,7 @@ only at what it is made of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import ConfigurationError
@@ -23,7 +23,6 @@ __all__ = [
     "TASKS",
     "Offer",
     "cheapest_first",
-    "check_named",
     "check_task",
     "has_images",
     "most_usd",
@@ -81,19 +80,6 @@ def check_task(task: str) -> None:
     if task not in TASKS:
         raise ConfigurationError(
             f"There is no task {task!r}.", hint=f"Tasks: {', '.join(sorted(TASKS))}."
-        )
-
-
-def check_named(name: str, profiles: Collection[str]) -> None:
-    """Refuse what `[routing]` names and nobody can be found by.
-
-    Raises:
-        ConfigurationError: it is neither a profile nor a model spec.
-    """
-    if name not in profiles and "/" not in name:
-        raise ConfigurationError(
-            f"`[routing]` names {name!r}, which is neither a profile nor PROVIDER/MODEL.",
-            hint=f"Profiles in the configuration: {', '.join(sorted(profiles)) or 'none'}.",
         )
 
 

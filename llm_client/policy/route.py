@@ -7,8 +7,9 @@ file, the catalog.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from ..dialects import check_dialect
 from ..exceptions import ConfigurationError
@@ -30,19 +31,26 @@ from .blanks import Blanks
 
 __all__ = [
     "COMPATIBLE",
+    "Stored",
+    "configured_row",
     "is_loopback",
     "key_variables",
     "profile_config",
     "resolve_key",
     "resolve_target",
     "retry_settings",
+    "said_of_provider",
     "split_model",
-    "target_for_fallback",
     "with_dialect",
     "with_timeout",
 ]
 
 COMPATIBLE = "openai-compatible"
+_NOTHING_SAID = ProviderSettings()
+_NO_PROFILE = LLMConfig()
+
+Stored: TypeAlias = Callable[[ProviderSpec], Secret | None]
+"""Returns the key of a provider out of a store; it is asked when no variable has the key."""
 
 
 def split_model(config: LLMConfig, settings: Settings) -> tuple[str | None, str]:
@@ -64,54 +72,67 @@ def split_model(config: LLMConfig, settings: Settings) -> tuple[str | None, str]
     return provider, rest
 
 
-def resolve_target(config: LLMConfig, settings: Settings, environ: Mapping[str, str]) -> Target:
+def resolve_target(
+    config: LLMConfig,
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    profile: LLMConfig | None = None,
+    stored: Stored | None = None,
+) -> Target:
     """Return where a configuration that names its provider goes.
+
+    Args:
+        config: what is said over all variables of a provider.
+        settings: of the configuration file.
+        environ: where variables are looked for.
+        profile: whose timeout and options stand under those variables, over the provider's own.
+        stored: returns keys that are in no variable.
 
     Raises:
         ConfigurationError: an unknown provider or dialect, no address, something missing that the
             address is made of, no key where one is needed.
     """
-    name, model = split_model(config, settings)
-    if name is None:
-        raise ConfigurationError(
-            f"Nothing says which provider has the model {model!r}.",
-            hint="Name it as `provider/model`, for example `ollama/llama3.2`.",
-        )
-    if name not in settings.providers:
-        name = name.lower()
-    own = settings.providers.get(name, ProviderSettings())
+    name, model = _named(config, settings)
+    filed = settings.providers.get(name, _NOTHING_SAID)
+    own, said = _with_variables(name, filed, environ)
     row = _row(name, own, settings)
     from_variable = "" if model else _first_set(row.model_env, environ) or ""
     model = model or from_variable or row.default_model
     dialect = check_dialect(config.dialect or own.dialect or row.dialect_for(model))
     blanks = Blanks(row, model, config.fields, own.fields, environ)
     blanks.check()
-    override = _override(row, environ, given=config.base_url) or own.base_url
-    form = blanks.variant(dialect)
-    if override:
-        address = _overridden(override, blanks, form, dialect)
-        if is_usual(address, row, dialect):
-            form = None
-    elif row.in_process_base_url and (row.is_in_process or from_variable or is_model_path(model)):
-        address = of_dialect(row.in_process_base_url, row.dialect, dialect)
-    else:
-        address = _own_address(blanks, dialect)
+    override = _override(row, environ, given=config.base_url, filed=filed.base_url)
+    is_path = row.is_in_process or bool(from_variable) or is_model_path(model)
+    address, form = _address(blanks, dialect, override, is_path=is_path)
     base_url, basic_auth = without_credentials(address)
     verify_ssl = own.verify_ssl if config.verify_ssl is None else config.verify_ssl
+    under = profile or _NO_PROFILE
     return Target(
-        provider=_concrete(row, dialect, blanks, overridden=bool(override)),
+        provider=_concrete(row, dialect, blanks, overridden=bool(override[0])),
         model=blanks.sent_model(form.base_url if form else row.base_url),
         base_url=base_url,
-        api_key=resolve_key(row, environ, given=config.api_key),
+        api_key=resolve_key(row, environ, given=config.api_key, stored=stored),
         basic_auth=basic_auth,
-        timeouts=_timeouts(row, own.timeout if config.timeout is None else config.timeout),
-        options={**own.options, **config.options},
+        timeouts=_timeouts(row, config.timeout, said.timeout, under.timeout, filed.timeout),
+        options={**filed.options, **under.options, **said.options, **config.options},
         headers=(*blanks.headers(), *own.headers.items()),
         query=blanks.query(form),
         verify_ssl=True if verify_ssl is None else verify_ssl,
         requests_per_minute=config.requests_per_minute or own.requests_per_minute,
         tokens_per_minute=config.tokens_per_minute or own.tokens_per_minute,
     )
+
+
+def _named(config: LLMConfig, settings: Settings) -> tuple[str, str]:
+    """Return the provider's name, as catalog or configuration have it, and the model."""
+    name, model = split_model(config, settings)
+    if name is None:
+        raise ConfigurationError(
+            f"Nothing says which provider has the model {model!r}.",
+            hint="Name it as `provider/model`, for example `ollama/llama3.2`.",
+        )
+    return name if name in settings.providers else name.lower(), model
 
 
 def profile_config(settings: Settings, name: str) -> tuple[LLMConfig, tuple[str, ...]]:
@@ -136,15 +157,6 @@ def profile_config(settings: Settings, name: str) -> tuple[LLMConfig, tuple[str,
     return _from_profile(profile), profile.fallback
 
 
-def target_for_fallback(name: str, settings: Settings, environ: Mapping[str, str]) -> Target:
-    """Return the target of a link in a fallback chain: a profile or a model spec."""
-    if name in settings.profiles:
-        config, _ = profile_config(settings, name)
-    else:
-        config = LLMConfig(model=name)
-    return resolve_target(config, settings, environ)
-
-
 def retry_settings(config: LLMConfig, settings: Settings) -> RetrySettings:
     """Return the retry settings of a client: what the code says over what the file says."""
     given = {
@@ -158,9 +170,15 @@ def retry_settings(config: LLMConfig, settings: Settings) -> RetrySettings:
 
 
 def resolve_key(
-    provider: ProviderSpec, environ: Mapping[str, str], *, given: str | Secret | None = None
+    provider: ProviderSpec,
+    environ: Mapping[str, str],
+    *,
+    given: str | Secret | None = None,
+    stored: Stored | None = None,
 ) -> Secret | None:
     """Return the key of a provider; `None` when it needs none and none is set.
+
+    Code comes first, then the variables, then what is stored.
 
     Raises:
         ConfigurationError: it needs one.
@@ -171,11 +189,14 @@ def resolve_key(
     value = (given or _first_set(names, environ) or "").strip()
     if value:
         return Secret(value)
+    if stored is not None and (key := stored(provider)) is not None:
+        return key
     if provider.key_required:
         shown = provider.key_env or names
         raise ConfigurationError(
             f"No key for {provider.name!r}.",
-            hint=f"Set {' or '.join(shown)}: `export {shown[0]}=…`.",
+            hint=f"Run `llm-client creds set {provider.name}` or set {' or '.join(shown)}: "
+            f"`export {shown[0]}=…`.",
         )
     return None
 
@@ -185,11 +206,25 @@ def key_variables(provider: ProviderSpec) -> tuple[str, ...]:
     return (provider.own_key_variable, *provider.key_env)
 
 
+def configured_row(
+    name: str, settings: Settings, environ: Mapping[str, str] | None = None
+) -> ProviderSpec:
+    """Return the row of a provider, with what configuration and environment say of it.
+
+    Raises:
+        ConfigurationError: there is none of that name; the hint has the nearest.
+    """
+    if name not in settings.providers:
+        name = name.lower()
+    filed = settings.providers.get(name, _NOTHING_SAID)
+    return _row(name, _with_variables(name, filed, environ or {})[0], settings)
+
+
 def _row(name: str, own: ProviderSettings, settings: Settings) -> ProviderSpec:
     """Return a row of the catalog, with what the configuration file says of it."""
     if name in CATALOG:
         row = CATALOG[name]
-    elif own == ProviderSettings():
+    elif settings.providers.get(name, _NOTHING_SAID) == _NOTHING_SAID:
         row = find_provider(name, settings.providers)
     else:
         row = replace(CATALOG[COMPATIBLE], name=name, key_env=())
@@ -200,26 +235,82 @@ def _row(name: str, own: ProviderSettings, settings: Settings) -> ProviderSpec:
     return row
 
 
+def _address(
+    blanks: Blanks, dialect: str, override: tuple[str | None, str], *, is_path: bool
+) -> tuple[str, Variant | None]:
+    """Return where a provider is asked in a dialect, and which form of its address that is.
+
+    Args:
+        blanks: of the provider.
+        dialect: that is spoken.
+        override: as `_override` returns it.
+        is_path: whether the model is a file, for those who can run it in this process.
+    """
+    row, form = blanks.row, blanks.variant(dialect)
+    said, variable = override
+    if said:
+        address = _overridden(said, blanks, form, dialect, variable=variable)
+        return address, None if is_usual(address, row, dialect) else form
+    if row.in_process_base_url and is_path:
+        return of_dialect(row.in_process_base_url, row.dialect, dialect), form
+    return _own_address(blanks, dialect), form
+
+
 def _override(
-    row: ProviderSpec, environ: Mapping[str, str], *, given: str | None = None
-) -> str | None:
-    """Return an address over that of the catalog, as code and environment say it."""
-    return (
-        given
-        or environ.get(f"LLM_CLIENT_{variable_part(row.name)}_BASE_URL")
-        or _first_set(row.base_url_env, environ)
-    )
+    row: ProviderSpec, environ: Mapping[str, str], *, given: str | None, filed: str | None
+) -> tuple[str | None, str]:
+    """Return an address over that of the catalog, and the variable that says it."""
+    if given:
+        return given, ""
+    for variable in (f"LLM_CLIENT_{variable_part(row.name)}_BASE_URL", *row.base_url_env):
+        if environ.get(variable, "").strip():
+            return environ[variable], variable
+    return filed, ""
 
 
-def _overridden(override: str, blanks: Blanks, form: Variant | None, dialect: str) -> str:
+def _overridden(
+    override: str, blanks: Blanks, form: Variant | None, dialect: str, *, variable: str
+) -> str:
     row = blanks.row
-    if row.is_in_process:
+    try:
+        if row.is_in_process:
+            raise ConfigurationError(
+                f"{row.name!r} runs in this process and has no address, but one is given: "
+                f"{without_password(override)!r}.",
+                hint="Leave out the provider or the address.",
+            )
+        path = blanks.path(form.base_url) if form else ""
+        return normal_url(override, row, dialect, path=path)
+    except ConfigurationError as error:
+        if not variable:
+            raise
         raise ConfigurationError(
-            f"{row.name!r} runs in this process and has no address, but one is given: "
-            f"{without_password(override)!r}.",
-            hint="Leave out the provider or the address.",
-        )
-    return normal_url(override, row, dialect, path=blanks.path(form.base_url) if form else "")
+            f"In {variable}: {error.message}",
+            hint=f"{error.hint or 'Correct it.'} Or `unset {variable}`.",
+        ) from None
+
+
+def said_of_provider(name: str, environ: Mapping[str, str]) -> ProviderSettings:
+    """Return what variables alone say of a provider's settings.
+
+    Raises:
+        ConfigurationError: one of them is wrong.
+    """
+    return _with_variables(name, _NOTHING_SAID, environ)[1]
+
+
+def _with_variables(
+    name: str, filed: ProviderSettings, environ: Mapping[str, str]
+) -> tuple[ProviderSettings, ProviderSettings]:
+    """Return a provider's settings with what variables say over them, and the latter by itself."""
+    row = CATALOG.get(name)
+    is_said = row is not None and _first_set(row.timeout_env, environ) is not None
+    # Whoever has set none does not pay for the table of all settings.
+    if not is_said and not any(variable.startswith("LLM_CLIENT_") for variable in environ):
+        return filed, _NOTHING_SAID
+    from .variables import with_variables
+
+    return with_variables(name, filed, environ)
 
 
 def _own_address(blanks: Blanks, dialect: str) -> str:
@@ -264,6 +355,11 @@ def _from_profile(profile: Profile) -> LLMConfig:
         top_p=profile.top_p,
         max_tokens=profile.max_tokens,
         system=profile.system,
+        stop=profile.stop,
+        seed=profile.seed,
+        reasoning_effort=profile.reasoning_effort,
+        timeout=profile.timeout,
+        options=profile.options,
         overflow=profile.overflow,
         prefer=profile.prefer,
     )
@@ -281,7 +377,9 @@ def with_timeout(target: Target, seconds: float) -> Target:
     return replace(target, timeouts=waits)
 
 
-def _timeouts(provider: ProviderSpec, timeout: float | None) -> Timeouts:
+def _timeouts(provider: ProviderSpec, *said: float | None) -> Timeouts:
+    """Return the waits for a provider by what is said of them, the strongest first."""
+    timeout = next((seconds for seconds in said if seconds is not None), None)
     if timeout is None:
         return Timeouts(first_byte=provider.first_byte, silence=DEFAULT_SILENCE_SECONDS)
     return Timeouts(
@@ -293,4 +391,4 @@ def _timeouts(provider: ProviderSpec, timeout: float | None) -> Timeouts:
 
 
 def _first_set(names: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
-    return next((environ[name] for name in names if environ.get(name)), None)
+    return next((environ[name] for name in names if environ.get(name, "").strip()), None)

@@ -2,14 +2,14 @@
 
 Owns the look-up. The rows are facts, each with its source, and stand in `local.py`, `makers.py`,
 `hosts.py` and `clouds.py`; what to do with a fact is decided on other floors. The rows are many,
-and one call needs one of them: a file of rows is imported by the first look-up that gets that far.
+and one call needs one of them: a file of rows is imported when a row of it is looked up, and none
+to know which names there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from itertools import chain
 from typing import Final, TypeAlias
 
 from ..exceptions import ConfigurationError
@@ -48,20 +48,48 @@ def _clouds() -> Rows:
     return {row.name: row for row in CLOUDS}
 
 
+_NAMES: Final[tuple[tuple[Callable[[], Rows], str], ...]] = (
+    (
+        _makers,
+        "openai anthropic gemini mistral deepseek xai cohere perplexity moonshot dashscope zai "
+        "zhipuai minimax meta llama volcengine ai21 inception reka sarvam v0 morph",
+    ),
+    (
+        _hosts,
+        "openrouter groq cerebras together fireworks deepinfra sambanova nebius vercel crusoe "
+        "novita hyperbolic lambda baseten featherless nscale friendli modelscope requesty poe "
+        "venice chutes gmi parasail atlascloud ollama-cloud voyage jina",
+    ),
+    (
+        _clouds,
+        "huggingface github azure databricks snowflake cloudflare heroku ovhcloud scaleway nvidia "
+        "wandb",
+    ),
+    (
+        _local,
+        "ollama lmstudio llamacpp mlx vllm sglang llama-cpp-python llamafile docker tgi "
+        "transformers localai jan gpt4all koboldcpp text-generation-webui lemonade litellm "
+        "openai-compatible embedded",
+    ),
+)
+"""Whose rows are in which file, in the order of the rows."""
+_FILES: Final = {name: rows for rows, names in _NAMES for name in names.split()}
+
+
 class _Catalog(Mapping[str, ProviderSpec]):
     """The rows by their names; iterated in the order of preference, makers first."""
 
     def __getitem__(self, name: str) -> ProviderSpec:
-        for rows in (_local, _makers, _hosts, _clouds):
-            if name in rows():
-                return rows()[name]
-        raise KeyError(name)
+        return _FILES[name]()[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in _FILES  # `Mapping` would look the row up
 
     def __iter__(self) -> Iterator[str]:
-        return chain(_makers(), _hosts(), _clouds(), _local())
+        return iter(_FILES)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(_FILES)
 
 
 CATALOG: Final = _Catalog()

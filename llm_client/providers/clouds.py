@@ -42,6 +42,9 @@ CLOUDS: Final = (
             Variant("sub", f"{_HF}/zai-org/api/paas/v4", value="zai-org"),
             Variant("sub", f"{_HF}/{{sub}}/v1"),
         ),
+        # With `:provider` behind a name it has many more.
+        lists_every_model=False,
+        key_probe="refusal",
         # The token is for downloads first.
         chosen_by_key=False,
         # No embeddings: any-llm.
@@ -53,6 +56,7 @@ CLOUDS: Final = (
         dialect="openai-chat",
         key_env=("GITHUB_TOKEN", "GITHUB_API_KEY"),
         models_path="../catalog/models",  # any-llm
+        key_probe="refusal",
         chosen_by_key=False,
         quirks=_OLDER_NAME,  # any-llm
     ),
@@ -95,6 +99,9 @@ CLOUDS: Final = (
         # anthropic 2.11, lib/foundry.py
         dialect_base_urls=(("anthropic", "{endpoint}/anthropic"),),
         model_rules=OPENAI_MODEL_RULES,
+        # What is asked for is a deployment, which has a name of its own.
+        lists_every_model=False,
+        key_probe="list",
         price_id="azure",
         chosen_by_key=False,
         quirks=Quirks(call_ids=".{1,40}"),  # as OpenAI
@@ -118,6 +125,8 @@ CLOUDS: Final = (
         dialect_base_urls=(("anthropic", "{host}/serving-endpoints/anthropic"),),
         default_model="databricks-gpt-oss-120b",
         lists_models=False,
+        # docs.databricks.com, "List all serving endpoints"; shaped unlike a model list.
+        key_probe="GET ../api/2.0/serving-endpoints",
         price_id="databricks",
         chosen_by_key=False,
         quirks=_OLDER_NAME,
@@ -139,6 +148,7 @@ CLOUDS: Final = (
             ),
         ),
         lists_models=False,
+        key_probe="refusal",
         chosen_by_key=False,
         # Of other models a schema is silently ignored, of Claude `reasoning_effort`, which takes
         # `reasoning` as OpenRouter's (pydantic-ai).
@@ -164,6 +174,8 @@ CLOUDS: Final = (
         ),
         default_model="@cf/openai/gpt-oss-120b",
         lists_models=False,
+        # developers.cloudflare.com, "Model search".
+        key_probe="GET ../models/search",
         price_id="cloudflare",
         chosen_by_key=False,
         quirks=_SCHEMA_IN_WORDS,
@@ -176,6 +188,7 @@ CLOUDS: Final = (
         base_url_env=("HEROKU_INFERENCE_URL",),
         # Beside /v1 (recorded by pydantic-ai).
         models_path="../available-models",
+        key_probe="refusal",
         quirks=Quirks(max_tokens_field="max_tokens", schema="tool"),
     ),
     ProviderSpec(
@@ -184,6 +197,7 @@ CLOUDS: Final = (
         dialect="openai-chat",
         key_env=("OVHCLOUD_API_KEY",),
         default_model="gpt-oss-120b",
+        key_probe="refusal",
         price_id="ovhcloud",
         quirks=_OLDER_NAME,
     ),
@@ -201,6 +215,7 @@ CLOUDS: Final = (
         base_url="https://integrate.api.nvidia.com/v1",
         dialect="openai-chat",
         key_env=("NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY"),  # LiteLLM, build.nvidia.com
+        key_probe="refusal",
         # docs.nvidia.com, NeMo Retriever: most of its models must be told what a text is for.
         quirks=Quirks(
             max_tokens_field="max_tokens",

@@ -27,6 +27,7 @@ HOSTS: Final = (
         key_env=("OPENROUTER_API_KEY",),
         default_model="openrouter/auto",
         key_header=_BEARER,
+        key_probe="GET /key",  # openrouter.ai/docs, "Get current API key"; the list is public
         price_id="openrouter",
         # `reasoning`, the older name of the limit and `cache_control`: pydantic-ai.
         quirks=Quirks(
@@ -49,6 +50,7 @@ HOSTS: Final = (
             ModelRule("meta-llama/llama-4-*", schema="native"),
             ModelRule("moonshotai/kimi-k2*", schema="native"),
         ),
+        key_probe="list",
         price_id="groq",
         quirks=Quirks(schema="tool", embeddings=False),  # any-llm
     ),
@@ -60,6 +62,7 @@ HOSTS: Final = (
         default_model="gpt-oss-120b",
         # inference-docs.cerebras.ai, "Reasoning", of GLM (pydantic-ai).
         model_rules=(ModelRule("zai-*", echo_reasoning="<think>"),),
+        key_probe="list",
         price_id="cerebras",
         quirks=Quirks(embeddings=False),  # any-llm
     ),
@@ -69,6 +72,7 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("TOGETHER_API_KEY",),
         default_model="openai/gpt-oss-120b",
+        key_probe="list",
         price_id="together",
         quirks=_OLDER_NAME,
     ),
@@ -78,6 +82,9 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("FIREWORKS_API_KEY",),
         default_model="accounts/fireworks/models/gpt-oss-120b",
+        # Only some of what it serves.
+        lists_every_model=False,
+        key_probe="list",
         price_id="fireworks",
         quirks=_OLDER_NAME,
     ),
@@ -86,6 +93,7 @@ HOSTS: Final = (
         base_url="https://api.deepinfra.com/v1/openai",
         dialect="openai-chat",
         key_env=("DEEPINFRA_API_KEY",),
+        key_probe="refusal",
         quirks=_ONLY_AUTO,  # LiteLLM
     ),
     ProviderSpec(
@@ -94,6 +102,7 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("SAMBANOVA_API_KEY",),
         base_url_env=("SAMBANOVA_BASE_URL",),  # pydantic-ai
+        key_probe="refusal",
         quirks=Quirks(max_tokens_field="max_tokens", inline_think=True),
     ),
     ProviderSpec(
@@ -109,6 +118,7 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("VERCEL_AI_GATEWAY_API_KEY",),
         key_header=_BEARER,
+        key_probe="refusal",
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -124,6 +134,7 @@ HOSTS: Final = (
         dialect="openai-chat",
         key_env=("NOVITA_API_KEY",),
         default_model="openai/gpt-oss-120b",
+        key_probe="refusal",
         price_id="novita",
         quirks=_SCHEMA_IN_WORDS,
     ),
@@ -155,6 +166,7 @@ HOSTS: Final = (
         base_url="https://api.featherless.ai/v1",
         dialect="openai-chat",
         key_env=("FEATHERLESS_API_KEY",),
+        key_probe="refusal",
         quirks=_ONLY_AUTO,  # LiteLLM
     ),
     ProviderSpec(
@@ -183,6 +195,7 @@ HOSTS: Final = (
         base_url="https://router.requesty.ai/v1",  # any-llm
         dialect="openai-chat",
         key_env=("REQUESTY_API_KEY",),
+        key_probe="refusal",
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -190,6 +203,7 @@ HOSTS: Final = (
         base_url="https://api.poe.com/v1",  # LiteLLM
         dialect="openai-chat",
         key_env=("POE_API_KEY",),
+        key_probe="refusal",
         quirks=_SCHEMA_IN_WORDS,
     ),
     ProviderSpec(
@@ -197,6 +211,7 @@ HOSTS: Final = (
         base_url="https://api.venice.ai/api/v1",  # LiteLLM
         dialect="openai-chat",
         key_env=("VENICE_AI_API_KEY", "VENICE_API_KEY"),
+        key_probe="refusal",
         quirks=_SCHEMA_IN_WORDS,
     ),
     ProviderSpec(
@@ -204,6 +219,7 @@ HOSTS: Final = (
         base_url="https://llm.chutes.ai/v1",  # LiteLLM
         dialect="openai-chat",
         key_env=("CHUTES_API_KEY",),
+        key_probe="refusal",
         quirks=_SCHEMA_IN_WORDS,
     ),
     ProviderSpec(
@@ -232,6 +248,8 @@ HOSTS: Final = (
         base_url="https://ollama.com",
         dialect="ollama",
         key_env=("OLLAMA_API_KEY",),
+        default_tag="latest",
+        key_probe="refusal",
         # Which may as well be that of a server of one's own.
         chosen_by_key=False,
     ),
@@ -243,6 +261,7 @@ HOSTS: Final = (
         default_model="voyage-4",
         embed_model="voyage-4",
         lists_models=False,
+        key_probe="POST /embeddings",
         price_id="voyageai",
         # It embeds and does not answer.
         chosen_by_key=False,
@@ -263,6 +282,7 @@ HOSTS: Final = (
         default_model="jina-embeddings-v4",
         embed_model="jina-embeddings-v4",
         lists_models=False,
+        key_probe="POST /embeddings",
         # It embeds and does not answer.
         chosen_by_key=False,
         # jina.ai, "Embeddings", as CAMEL and Qdrant tell it.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..types.target import ProviderSpec, Quirks
+from ..types.target import Probe, ProviderSpec, Quirks
 
 __all__ = ["LOCAL"]
 
@@ -17,6 +17,7 @@ _OLDER_NAME: Final = Quirks(max_tokens_field="max_tokens")
 _SCHEMA_IN_WORDS: Final = Quirks(max_tokens_field="max_tokens", schema="prompt")
 _THINKS_IN_TEXT: Final = Quirks(max_tokens_field="max_tokens", inline_think=True)
 """Unless it is started with a parser for the model's thinking."""
+_OLLAMA: Final = (Probe("/api/version", "version"), Probe("/api/ps", "ollama"))
 
 LOCAL: Final = (
     ProviderSpec(
@@ -25,10 +26,13 @@ LOCAL: Final = (
         dialect="ollama",
         key_env=("OLLAMA_API_KEY",),
         base_url_env=("OLLAMA_BASE_URL", "OLLAMA_HOST"),
+        timeout_env=("OLLAMA_TIMEOUT",),
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="ollama serve",
         fetch_model_command="ollama pull",
+        default_tag="latest",
+        probes=_OLLAMA,
     ),
     ProviderSpec(
         name="lmstudio",
@@ -39,6 +43,8 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="lms server start",
+        # lmstudio.ai/docs/developer/rest: the older one beside it.
+        probes=(Probe("/api/v1/models", "lmstudio"), Probe("/api/v0/models", "lmstudio-v0")),
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -54,6 +60,8 @@ LOCAL: Final = (
         start_command="llama-server -m model.gguf",
         alternative_base_urls=("http://localhost:9931/v1",),
         owned_by="llamacpp",
+        health_path="/health",
+        probes=(Probe("/props", "llamacpp"),),
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -68,6 +76,9 @@ LOCAL: Final = (
         default_model="default_model",
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="mlx_lm.server --model MODEL",
+        # It fetches what it is asked for, and its list may be empty.
+        lists_every_model=False,
+        health_path="/health",
         in_process_base_url="mlx://local/v1",
         # Any exception while it generates is a 404; it has no grammar to hold a schema with, and no
         # embeddings (seen with mlx_lm.server 2026-11).
@@ -88,6 +99,9 @@ LOCAL: Final = (
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="vllm serve MODEL",
         owned_by="vllm",
+        lists_what_is_loaded=True,
+        health_path="/health",
+        probes=(Probe("/version", "version"),),
         quirks=_THINKS_IN_TEXT,
     ),
     ProviderSpec(
@@ -98,6 +112,8 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="python -m sglang.launch_server --model-path MODEL",
+        lists_what_is_loaded=True,
+        health_path="/health",  # its documentation
         quirks=_THINKS_IN_TEXT,
     ),
     ProviderSpec(
@@ -107,6 +123,7 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="python -m llama_cpp.server --model model.gguf",
+        lists_what_is_loaded=True,
         quirks=Quirks(max_tokens_field="max_tokens", inline_think=True, schema="prompt"),
     ),
     ProviderSpec(
@@ -117,6 +134,8 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="./model.llamafile --server",
+        health_path="/health",
+        probes=(Probe("/props", "llamacpp"),),
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -130,6 +149,7 @@ LOCAL: Final = (
         start_command="docker desktop enable model-runner --tcp 12434",
         fetch_model_command="docker model pull",
         alternative_base_urls=("http://localhost:22088/engines/llama.cpp/v1",),
+        default_tag="latest",
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -142,6 +162,8 @@ LOCAL: Final = (
         lists_models=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="text-generation-launcher --model-id MODEL",
+        health_path="/health",
+        probes=(Probe("/info", "tgi"),),  # its API reference
         quirks=Quirks(max_tokens_field="max_tokens", inline_think=True, schema="prompt"),
     ),
     ProviderSpec(
@@ -151,6 +173,9 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="transformers serve",
+        # It loads what it is asked for, and lists nothing (seen 2026-11).
+        lists_every_model=False,
+        health_path="/health",
         # No embeddings (seen with transformers serve 2026-11).
         quirks=Quirks(
             max_tokens_field="max_tokens", inline_think=True, schema="prompt", embeddings=False
@@ -164,6 +189,7 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="local-ai run",
+        health_path="/readyz",  # localai.io
         quirks=_OLDER_NAME,
     ),
     ProviderSpec(
@@ -220,6 +246,10 @@ LOCAL: Final = (
         key_required=False,
         first_byte=_FIRST_BYTE_SECONDS,
         start_command="litellm --model PROVIDER/MODEL",
+        # Its `/health` asks every model for an answer, which bills (docs.litellm.ai).
+        health_path="/health/liveliness",
+        # A pattern such as `openai/*` may stand for many.
+        lists_every_model=False,
         price_id="litellm",
         quirks=Quirks(max_tokens_field="max_tokens", cache_control=True),
     ),

@@ -30,6 +30,7 @@ MAKERS: Final = (
         default_model="gpt-5.6-luna",
         embed_model="text-embedding-3-small",
         model_rules=OPENAI_MODEL_RULES,
+        key_probe="list",
         price_id="openai",
         quirks=Quirks(call_ids=".{1,40}"),  # vercel/ai#5171
     ),
@@ -43,6 +44,7 @@ MAKERS: Final = (
         # WIRE.md §0.2: what proxies and local servers speak too.
         headers=(("anthropic-version", "{api_version}"),),
         fields=(ProviderField("api_version", default="2023-06-01", example="2023-06-01"),),
+        key_probe="list",
         # A whole answer of more than ten minutes is cut by what lies between (Anthropic's SDK refuses
         # to ask for one), and the limit that is sent when none is asked for allows one.
         quirks=Quirks(streams_always=True),
@@ -72,6 +74,7 @@ MAKERS: Final = (
             # ai.google.dev, "OpenAI compatibility".
             ("openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai"),
         ),
+        key_probe="list",
         price_id="google",
     ),
     ProviderSpec(
@@ -81,6 +84,7 @@ MAKERS: Final = (
         key_env=("MISTRAL_API_KEY",),
         default_model="mistral-small-latest",
         embed_model="mistral-embed",
+        key_probe="list",
         price_id="mistral",
         # 422 on stream_options.
         quirks=Quirks(
@@ -108,6 +112,7 @@ MAKERS: Final = (
             # api-docs.deepseek.com, "FIM completion".
             ("openai-completions", "https://api.deepseek.com/beta"),
         ),
+        key_probe="list",
         price_id="deepseek",
         quirks=Quirks(
             max_tokens_field="max_tokens",
@@ -125,6 +130,7 @@ MAKERS: Final = (
         dialect="openai-chat",
         key_env=("XAI_API_KEY",),
         default_model="grok-4.7",
+        key_probe="list",
         price_id="x-ai",
         quirks=Quirks(max_tokens_field="max_tokens", embeddings=False),  # any-llm
     ),
@@ -140,6 +146,7 @@ MAKERS: Final = (
             # docs.cohere.com, "OpenAI SDK compatibility".
             ("openai-chat", "https://api.cohere.ai/compatibility/v1"),
         ),
+        key_probe="list",
         price_id="cohere",
     ),
     ProviderSpec(
@@ -150,6 +157,7 @@ MAKERS: Final = (
         base_url_env=("PERPLEXITY_BASE_URL",),  # any-llm
         default_model="sonar",
         lists_models=False,
+        key_probe="refusal",
         price_id="perplexity",
         # Its reasoning models think in the text (docs.perplexity.ai).
         quirks=Quirks(max_tokens_field="max_tokens", inline_think=True),
@@ -163,6 +171,7 @@ MAKERS: Final = (
         key_header=_BEARER,
         # platform.moonshot.ai, "Claude Code".
         dialect_base_urls=(("anthropic", "https://api.moonshot.ai/anthropic"),),
+        key_probe="list",
         price_id="moonshotai",
         quirks=Quirks(
             max_tokens_field="max_tokens",
@@ -248,6 +257,7 @@ MAKERS: Final = (
         key_header=_BEARER,
         dialect_base_urls=(("anthropic", "https://api.minimax.io/anthropic"),),  # LiteLLM
         lists_models=False,
+        key_probe="refusal",
         price_id="minimax",
         quirks=Quirks(
             max_tokens_field="max_tokens",
@@ -285,6 +295,7 @@ MAKERS: Final = (
         base_url="https://ark.cn-beijing.volces.com/api/v3",
         dialect="openai-chat",
         key_env=("ARK_API_KEY", "VOLCENGINE_API_KEY"),  # volcengine, LiteLLM
+        lists_every_model=False,
         # A model there may be an endpoint of one's own.
         chosen_by_key=False,
         quirks=Quirks(max_tokens_field="max_tokens", effort="thinking", schema="prompt"),

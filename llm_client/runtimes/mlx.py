@@ -25,7 +25,7 @@ from llm_client.engine.transport.incoming import Patience, failing_as_httpx
 from llm_client.engine.transport.outgoing import Waits
 from llm_client.providers.catalog import find_provider
 from llm_client.runtimes.mlx_line import Begin, Item, Line
-from llm_client.runtimes.mlx_models import ask, error_body, loaded_path
+from llm_client.runtimes.mlx_models import ask, check_installed, error_body, loaded_path
 from llm_client.runtimes.mlx_request import ChatRequest, Refused, read_request
 
 __all__ = ["AsyncMLXTransport", "MLXTransport"]
@@ -166,6 +166,7 @@ def _job_or_answer(request: httpx.Request, body: bytes) -> ChatRequest | httpx.R
     try:
         match request.method, request.url.path:
             case "GET", "/health":
+                check_installed()
                 return httpx.Response(200, json={"status": "ok"})
             case "GET", "/v1/models":
                 return httpx.Response(200, json={"object": "list", "data": _model_list()})

@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -27,7 +28,7 @@ from llm_client.runtimes.mlx_answer import LoadedModel, send_answer
 from llm_client.runtimes.mlx_line import END, Begin, HungUp, Line
 from llm_client.runtimes.mlx_request import ChatRequest, Refused
 
-__all__ = ["ask", "error_body", "loaded_path", "unload_model"]
+__all__ = ["ask", "check_installed", "error_body", "loaded_path", "unload_model"]
 
 EXIT_SECONDS: Final = 10.0
 """How long the interpreter's end waits for the step that is under way: a thread that is stopped within
@@ -219,13 +220,27 @@ def _require_mlx_lm() -> Any:
     try:
         from mlx_lm import load
     except ImportError as error:
-        packages = "'mlx[cpu]' mlx-lm" if sys.platform == "linux" else "mlx-lm"
-        raise ConfigurationError(
-            f"Models in MLX's format need the package 'mlx-lm': {_in_one_line(error)}.",
-            # Not `llm_client[mlx]`: on the registry that name is somebody else's.
-            hint=f"Install it with `pip install {packages}`.",
-        ) from None
+        raise _not_installed(_in_one_line(error)) from None
     return load
+
+
+def check_installed() -> None:
+    """Look for mlx-lm without importing it, which takes seconds.
+
+    Raises:
+        ConfigurationError: it is not there.
+    """
+    if find_spec("mlx_lm") is None:
+        raise _not_installed("no module of that name")
+
+
+def _not_installed(why: str) -> ConfigurationError:
+    packages = "'mlx[cpu]' mlx-lm" if sys.platform == "linux" else "mlx-lm"
+    return ConfigurationError(
+        f"Models in MLX's format need the package 'mlx-lm': {why}.",
+        # Not `llm_client[mlx]`: on the registry that name is somebody else's.
+        hint=f"Install it with `pip install {packages}`.",
+    )
 
 
 def _context_tokens(config: dict[str, Any]) -> int | None:

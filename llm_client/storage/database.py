@@ -238,7 +238,9 @@ class Database:
             if code_of(error) != sqlite3.SQLITE_CANTOPEN:
                 raise
         # Its directory may be missing, or another process is just making it.
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        from .private_files import make_private_directory
+
+        make_private_directory(self.path.parent)
         return connected(self.path)
 
     def _version(self, connection: Connection) -> int:

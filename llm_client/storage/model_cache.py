@@ -23,10 +23,10 @@ from ..types.config import Settings
 from ..types.models import ModelInfo
 from ..types.target import Target
 from .paths import cache_dir
+from .private_files import make_private_directory
 
-__all__ = ["TTL_VARIABLE", "ModelCache", "StoredList", "open_model_cache"]
+__all__ = ["ModelCache", "StoredList", "open_model_cache"]
 
-TTL_VARIABLE = "LLM_CLIENT_CACHE_TTL"
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RecursionError)
 """What reading a file can raise that is torn, foreign or of another version."""
 
@@ -72,7 +72,7 @@ class ModelCache:
         content = {"time": self._wall_clock(), "models": [asdict(model) for model in models]}
         path = self._path(target)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_directory(path.parent)
             handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         except OSError:
             return
@@ -130,32 +130,12 @@ def open_model_cache(
     """Return the cache of this user.
 
     Args:
-        settings: of the configuration file.
-        environ: may have `LLM_CLIENT_CACHE_TTL`, over the file.
-        ttl: seconds, over both.
-
-    Raises:
-        ConfigurationError: the variable is no number of seconds.
+        settings: of configuration file and environment.
+        environ: may say where it is.
+        ttl: seconds, over the settings.
     """
-    if ttl is None:
-        ttl = _seconds(environ.get(TTL_VARIABLE, "").strip())
     directory = cache_dir(environ) / "models"
     return ModelCache(directory, settings.models_ttl if ttl is None else ttl)
-
-
-def _seconds(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ConfigurationError(
-            f"{TTL_VARIABLE} {text!r} is no number of seconds, 0 or more.",
-            hint=f"For example `export {TTL_VARIABLE}=300`; 0 keeps no model list.",
-        )
-    return seconds
 
 
 def _file_name(provider: str) -> str:

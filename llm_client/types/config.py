@@ -15,9 +15,13 @@ from .checks import check_count, check_range, check_seconds, check_type, check_w
 from .secret import Secret, without_password
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .budget import Budget
+    from .request import ReasoningEffort
 
 __all__ = [
+    "CredentialStore",
     "LLMConfig",
     "Overflow",
     "Prefer",
@@ -31,6 +35,12 @@ Overflow: TypeAlias = Literal["refuse", "trim", "summarize"]
 """What happens to a conversation that is longer than the model's window."""
 Prefer: TypeAlias = Literal["order", "cheapest"]
 """Which target of a chain is asked first."""
+CredentialStore: TypeAlias = Literal["auto", "keyring", "file"]
+"""Where keys are put: `auto` is the keyring where there is one."""
+
+
+_LONGEST_TTL = 1e12
+"""Seconds. No clock waits for it to pass, so that it need not be as short as a wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +74,17 @@ class LLMConfig:
     """By how much each delay grows; `None`: as configured, else 2."""
     cache_ttl: float | None = None
     """Seconds that a model list is kept; `None`: as configured, else 300."""
-    fallback_configs: Sequence[LLMConfig] = ()
-    """Where to go when this one fails, in order."""
+    fallback_configs: Sequence[LLMConfig | str] = ()
+    """Where to go when this one fails, in order; a text names a profile or is a model spec, which
+    is asked with the options of this one."""
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     system: str | None = None
+    stop: str | Sequence[str] | None = None
+    """Texts that end the answer."""
+    seed: int | None = None
+    reasoning_effort: ReasoningEffort | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     """Provider-specific fields for every request."""
     budget: Budget | None = None
@@ -82,6 +97,29 @@ class LLMConfig:
     """`None`: as the profile says, else `refuse`."""
     prefer: Prefer | None = None
     """`None`: as profile or configuration say, else `order`."""
+    from_profile: str | None = None
+    """The profile that `load` read it from: calls are booked under it, and its budget holds."""
+    from_file: str | None = None
+    """Path of the configuration file that `load` read it from: a client reads the same one."""
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, profile: str | None = None) -> LLMConfig:
+        """Return what configuration file and environment say of a profile.
+
+        A client of it is one of that profile: `LLMClient(LLMConfig.load(profile="fast"))` and
+        `LLMClient(profile="fast")` do the same. What is said of providers stays in the file, and
+        keys are where they are kept.
+
+        Args:
+            path: a file that must exist; `None` looks in the usual places.
+            profile: its name or an alias; `None` is the default profile, if there is one.
+
+        Raises:
+            ConfigurationError: the file or a variable is wrong, or there is no such profile.
+        """
+        from ..storage.loading import load_config
+
+        return load_config(path, profile)
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -89,9 +127,11 @@ class LLMConfig:
             object.__setattr__(self, "api_key", Secret(self.api_key) if self.api_key else None)
         check_word("overflow", self.overflow, Overflow)
         check_word("prefer", self.prefer, Prefer)
-        for name in ("timeout", "retry_delay", "retry_max_delay", "cache_ttl"):
+        for name in ("timeout", "retry_delay", "retry_max_delay"):
             if (value := getattr(self, name)) is not None:
                 check_seconds(name, value, zero=name != "timeout")
+        if self.cache_ttl is not None:
+            check_range("cache_ttl", self.cache_ttl, 0.0, _LONGEST_TTL)
         for name in ("max_retries", "requests_per_minute", "tokens_per_minute"):
             if (value := getattr(self, name)) is not None:
                 check_count(name, value, least=0 if name == "max_retries" else 1)
@@ -99,7 +139,7 @@ class LLMConfig:
             check_range("retry_exponential_base", self.retry_exponential_base, 0.0, 1e6)
 
     def _check_types(self) -> None:
-        for name in ("provider", "base_url", "dialect", "model"):
+        for name in ("provider", "base_url", "dialect", "model", "from_profile", "from_file"):
             check_type(name, getattr(self, name), (str, type(None)), "a text")
         if not isinstance(self.api_key, str | Secret | None):  # which is never shown
             raise ValidationError("api_key is not a text.", param="api_key")
@@ -112,6 +152,8 @@ class LLMConfig:
                 hint="Write `fallback_configs=[LLMConfig(…)]`.",
                 param="fallback_configs",
             )
+        for link in self.fallback_configs:
+            check_type("fallback_configs", link, (LLMConfig, str), "an LLMConfig or a name")
         if self.budget is not None:
             from .budget import Budget
 
@@ -140,6 +182,14 @@ class Profile:
     top_p: float | None = None
     max_tokens: int | None = None
     system: str | None = None
+    stop: tuple[str, ...] | None = None
+    """Texts that end the answer."""
+    seed: int | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    timeout: float | None = None
+    """Seconds, as in `LLMConfig`."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Provider-specific fields of every request, over those of the provider."""
     overflow: Overflow | None = None
     prefer: Prefer | None = None
 
@@ -157,6 +207,8 @@ class ProviderSettings:
     key_header: str | None = None
     """Header that carries the key, where it is not the dialect's."""
     api_key_env: str | None = None
+    api_key_command: tuple[str, ...] | None = None
+    """Program, and its arguments, that prints the key."""
     timeout: float | None = None
     """Seconds, as in `LLMConfig`."""
     verify_ssl: bool | str | None = None
@@ -179,7 +231,7 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The configuration file, validated."""
+    """The configuration file, validated, with what the environment says over it."""
 
     default_profile: str | None = None
     profiles: Mapping[str, Profile | str] = field(default_factory=dict)
@@ -202,6 +254,8 @@ class Settings:
     responses_ttl: float = 86400.0
     """Seconds."""
     responses_max_mb: float = 256.0
+    credentials_store: Literal["auto", "keyring", "file"] = "auto"
+    """Where keys are kept, and whether the keyring is asked; `auto`: it is, if there is one."""
     source: str | None = None
     """Path of the file; `None` when there is none."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .secret import Secret
+
 __all__ = ["Head", "HttpRequest", "Timeouts"]
 
 DEFAULT_CONNECT_SECONDS = 5.0
@@ -58,6 +60,22 @@ class HttpRequest:
     def __repr__(self) -> str:
         """Show the request without the values of its secret headers."""
         return f"HttpRequest({self.method} {self.url}, headers={self.shown_headers()!r})"
+
+    def secrets(self) -> list[Secret]:
+        """Return what the secret headers carry: what no message may show."""
+        found: list[str] = []
+        for name, value in self.headers:
+            if name.lower() in self.secret_headers:
+                scheme, _, key = value.rpartition(" ")
+                found += [value, key]
+                if scheme == "Basic":
+                    from base64 import b64decode
+                    from contextlib import suppress
+
+                    with suppress(ValueError):
+                        pair = b64decode(key).decode("utf-8", "replace")
+                        found += [pair, pair.partition(":")[2]]
+        return [Secret(text) for text in found]
 
     def shown_headers(self) -> dict[str, str]:
         """Return the headers fit for a terminal or a log: keys are masked."""

@@ -1,11 +1,11 @@
-"""What is known of a model and of a server's health."""
+"""What is known of a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["CAPABILITIES", "HealthReport", "ModelInfo", "ModelPage"]
+__all__ = ["CAPABILITIES", "ModelInfo", "ModelPage"]
 
 CAPABILITIES = (
     "audio",
@@ -49,22 +49,3 @@ class ModelPage(NamedTuple):
     models: list[ModelInfo]
     next: str | None = None
     """What to ask for the next part with; `None` on the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthReport:
-    """Whether a provider answers; true in a boolean context when it does."""
-
-    provider: str
-    healthy: bool
-    base_url: str
-    latency_ms: float | None = None
-    """Of the probe; `None` when nothing answered."""
-    models: tuple[str, ...] = ()
-    """Ids of the models that it lists."""
-    error: str | None = None
-    """Why it is not healthy."""
-    hint: str | None = None
-
-    def __bool__(self) -> bool:
-        return self.healthy

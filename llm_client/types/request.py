@@ -6,7 +6,7 @@ Options default to "not sent": several current models refuse even a default temp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
@@ -14,7 +14,7 @@ from ..exceptions import ValidationError
 from .checks import check_count, check_range
 from .messages import Message, Tool
 
-__all__ = ["LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions"]
+__all__ = ["LLMRequest", "Prompt", "ReasoningEffort", "RequestOptions", "readable_again"]
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _EFFORTS: tuple[str, ...] = get_args(ReasoningEffort)
@@ -182,6 +182,11 @@ Prompt: TypeAlias = (
     str | Message | LLMRequest | Mapping[str, Any] | Sequence[Message | Mapping[str, Any]]
 )
 """A text, one message, messages, a request, or a dictionary of a request's fields."""
+
+
+def readable_again(prompt: Any) -> Prompt:
+    """Return a prompt of which more than one request can be made: an iterator is read here."""
+    return tuple(prompt) if isinstance(prompt, Iterator) else prompt
 
 
 def _messages(value: object) -> tuple[Message, ...]:

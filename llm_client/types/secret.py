@@ -83,7 +83,15 @@ def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
 
 
 def without_password(address: str) -> str:
-    """Return an address with what stands before its `@`, and the values of its query, masked."""
-    address = re.sub(r"(?<=//)[^/?#]*@", f"{MASK}@", address)
-    head, mark, query = address.partition("?")
-    return head + mark + re.sub(r"(?<==)[^&#]+", MASK, query)
+    """Return an address with what stands before its `@`, and the values of its query, masked.
+
+    Also one that is wrong: passwords have slashes and question marks that should be escaped. So an
+    `@` in its path hides more than it has to.
+    """
+    start, slashes, rest = address.partition("//")
+    if not slashes:
+        start, rest = "", address
+    _, at, host = rest.rpartition("@")
+    head, mark, query = (f"{MASK}@{host}" if at else rest).partition("?")
+    values = re.sub(r"(?<==)[^&#]+", MASK, query) if "=" in query else query and MASK
+    return start + slashes + head + mark + values

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .http import DEFAULT_FIRST_BYTE_SECONDS, Timeouts
 from .secret import Secret
 
 __all__ = [
     "ModelRule",
+    "Probe",
     "ProviderField",
     "ProviderSpec",
     "Quirks",
@@ -98,6 +99,15 @@ class Variant(NamedTuple):
     """The only value of the field that it is for; empty: any."""
 
 
+class Probe(NamedTuple):
+    """A question to a server about itself."""
+
+    path: str
+    """Behind the host, or what stands in front of the path that belongs to the dialect."""
+    form: str
+    """Of the answer: one that `probe_bodies` knows by name."""
+
+
 def variable_part(name: str) -> str:
     """Return a provider's name as it stands in the names of variables."""
     return "".join(c if c.isalnum() else "_" for c in name.upper())
@@ -176,6 +186,8 @@ class ProviderSpec:
     """The provider's own variables for its address."""
     model_env: tuple[str, ...] = ()
     """Variables that name the model."""
+    timeout_env: tuple[str, ...] = ()
+    """The provider's own variables for how many seconds a wait may last."""
     key_required: bool = True
     default_model: str = ""
     """Used when none is named; empty means: ask the server and take its first."""
@@ -213,6 +225,22 @@ class ProviderSpec:
     models_path: str = ""
     """Path of the model list under the base URL, where it is not the dialect's; `../` in front
     leaves out the last part of the base URL."""
+    lists_every_model: bool = True
+    """Whether a model is missing that the list does not have."""
+    lists_what_is_loaded: bool = False
+    """Whether the list has the models in memory and no others."""
+    default_tag: str = ""
+    """What a model's name means that has no tag of its own, as Ollama's `latest`."""
+    health_path: str = ""
+    """Path, as that of a `Probe`, that says by its status alone whether the server can answer: 503
+    is no, or not yet; empty: none."""
+    probes: tuple[Probe, ...] = ()
+    """What else a server tells about itself."""
+    key_probe: str = ""
+    """What proves a key and bills nothing, at the provider's own address: `list` (the model list,
+    which nobody gets without one); `refusal` (a call with an empty object, which has to be refused
+    for another reason than the key); `GET /path`; `POST /path`, also with an empty object. Paths as
+    `models_path`. Empty: nobody knows; it is tried out."""
     price_id: str = ""
     """Name of the provider in the price data; empty: local or not priced."""
     in_process_base_url: str = ""
@@ -272,8 +300,8 @@ class Target:
     timeouts: Timeouts = Timeouts()
     options: Mapping[str, object] = field(default_factory=dict)
     """Provider-specific fields from the configuration, under those of the request."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Sent with every request, over the dialect's own of the same name."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Sent with every request, over the dialect's own of the same name. One may carry a key."""
     query: str = ""
     """Put behind every address, without the question mark."""
     verify_ssl: bool | str = True
@@ -286,3 +314,52 @@ class Target:
     def spec(self) -> str:
         """The model spec, `provider/model`."""
         return f"{self.provider.name}/{self.model}" if self.model else self.provider.name
+
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """Lower-case names of `headers` that may carry a key, as gateways want one under any name.
+
+        All that the configuration adds, but for those that are known to be none.
+        """
+        own = {name.lower() for name, _ in self.headers}
+        return frozenset(own - _PLAIN_HEADERS - {name.lower() for name, _ in self.provider.headers})
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Everything that no message may show: key, password, what secret headers carry.
+
+        Each also in the forms in which a server has it before it, and may repeat it.
+        """
+        found = [] if self.api_key is None else [self.api_key]
+        if self.basic_auth is not None:
+            from base64 import b64encode
+
+            pair = self.basic_auth.reveal()
+            user, _, password = pair.partition(":")
+            encoded = b64encode(pair.encode("utf-8", "replace")).decode("ascii")
+            found += [self.basic_auth, Secret(encoded), Secret(password or user)]
+        secret = self.secret_headers if self.headers else ()
+        for name, value in self.headers:
+            if name.lower() in secret:
+                found += [Secret(value), Secret(value.rpartition(" ")[2])]  # `Bearer KEY`
+        # One that is part of another would leave the rest of it readable.
+        return tuple(sorted(found, key=lambda secret: -len(secret.reveal())))
+
+
+_PLAIN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "anthropic-beta",
+        "anthropic-version",
+        "content-type",
+        "http-referer",
+        "openai-beta",
+        "openai-organization",
+        "openai-project",
+        "referer",
+        "user-agent",
+        "x-title",
+    }
+)
+"""Headers that users add and that are no keys; providers repeat them in what they complain of."""

@@ -49,7 +49,7 @@ Spec = Annotated[
         help="PROVIDER/MODEL, or a profile.",
         metavar="MODEL",
         show_default=False,
-        autocompletion=lambda ctx, incomplete: opt.model_names(ctx, incomplete),
+        autocompletion=opt.offers("targets"),
     ),
 ]
 

@@ -27,9 +27,7 @@ _FORMATS = ("jsonl", "csv")
 
 def _option(*names: str, help: str, words: tuple[str, ...] = (), **more: Any) -> Any:
     if words:
-        more["autocompletion"] = lambda incomplete: [
-            word for word in words if word.startswith(incomplete)
-        ]
+        more["autocompletion"] = lambda: words
     return typer.Option(*names, help=help, show_default=False, **more)
 
 
@@ -60,13 +58,21 @@ Until = Annotated[
         metavar="TIME",
     ),
 ]
-Provider = Annotated[str | None, _option("--provider", "-p", help="Only this provider.")]
+Provider = Annotated[
+    str | None,
+    _option("--provider", "-p", help="Only this provider.", autocompletion=opt.offers("providers")),
+]
 Model = Annotated[
     str | None, _option("--model", "-m", help="Only this model, as it answered; * is any text.")
 ]
 Project = Annotated[str | None, _option("--project", help="Only this project; '' is none.")]
 Session = Annotated[str | None, _option("--session", help="Only this session; '' is none.")]
-Profile = Annotated[str | None, _option("--profile", help="Only this profile; '' is none.")]
+Profile = Annotated[
+    str | None,
+    _option(
+        "--profile", help="Only this profile; '' is none.", autocompletion=opt.offers("profiles")
+    ),
+]
 Tag = Annotated[str | None, _option("--tag", help="Only what has this tag; '' is none.")]
 Outcome = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from llm_client.exceptions import ConnectionError
 from llm_client.types.http import HttpRequest
+from llm_client.types.secret import redact
 
 __all__ = ["MAX_REDIRECTS", "origin_shown", "redirected"]
 
@@ -47,9 +48,10 @@ def redirected(request: HttpRequest, status: int, location: str | None) -> HttpR
         same = _same_origin(old, new)
     except ValueError:
         raise ConnectionError(
-            f"{origin} redirects to {location!r}, which is no URL.", retryable=False
+            f"{origin} redirects to {redact(location, request.secrets())!r}, which is no URL.",
+            retryable=False,
         ) from None
-    shown = f"{origin_shown(url)}{new.path}"
+    shown = redact(f"{origin_shown(url)}{new.path}", request.secrets())
     if new.scheme not in _DEFAULT_PORTS or not new.hostname:
         raise ConnectionError(
             f"{origin} redirects to {shown}, which is not a web address.", retryable=False
