@@ -1,9 +1,9 @@
-"""Commands from start to exit: one answer, `--version`, `--help`."""
+"""Commands from start to exit: one answer, `--version`, `--help`, what Tab runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from .environments import Environment
@@ -119,6 +119,9 @@ def start_up(lab: Lab) -> Section:
     contenders: dict[str, Callable[[], ProcessRun]] = {
         name: partial(lab.run, ours, command) for name, command in commands.items()
     }
+    completing = replace(ours, variables={**ours.variables, "_LLM_CLIENT_COMPLETE": "zsh"})
+    typed = ours.command("llm-client", "llm_client", "generate", "--provider", "oll")
+    contenders["Tab behind --provider"] = partial(lab.run, completing, typed)
     # Quick enough for twice the runs, and the differences are small.
     runs = interleave(contenders, lab.repeats * 2)
     walls = {name: median(run.wall_ms for run in found) for name, found in runs.items()}
@@ -130,5 +133,6 @@ def start_up(lab: Lab) -> Section:
     section.checks = [
         Check("--version, × `python -c pass`", walls["llm-client --version"] / base, 1.2),
         Check("--help, × `python -c pass`", walls["llm-client --help"] / base, 5),
+        Check("Tab, ms", walls["Tab behind --provider"], 150),
     ]
     return section

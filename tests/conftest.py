@@ -10,6 +10,7 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -38,15 +39,18 @@ _TERMINAL_VARIABLES = (
     "TTY_INTERACTIVE",
 )
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+_KEYRING_VARIABLES = ("DBUS_SESSION_BUS_ADDRESS", "PYTHON_KEYRING_BACKEND")
+"""Lead to the developer's own keyring."""
+_EDITOR_VARIABLES = ("EDITOR", "VISUAL")
 
 
 def _foreign_variables() -> set[str]:
     """Return the variables of the machine that would change what the product does."""
     names = {name for name in os.environ if name.startswith(("LLM_CLIENT_", "XDG_"))}
     names |= {name for name in os.environ if name.upper() in _PROXY_VARIABLES}
-    names.update(_TERMINAL_VARIABLES, _TRUST_VARIABLES)
+    names.update(_TERMINAL_VARIABLES, _TRUST_VARIABLES, _KEYRING_VARIABLES, _EDITOR_VARIABLES)
     for row in CATALOG.values():
-        names.update(row.key_env, row.base_url_env, row.model_env)
+        names.update(row.key_env, row.base_url_env, row.model_env, row.timeout_env)
         names.update(name for field in row.fields for name in field.env)
     return names
 
@@ -120,6 +124,8 @@ def clean_environment(
         monkeypatch.setenv(name, str(home / folder))
     for name in LOCAL_SERVERS:
         monkeypatch.setenv(f"LLM_CLIENT_{name.upper()}_BASE_URL", closed_url)
+    if sys.platform == "darwin":  # its keychain needs no variable to be found
+        monkeypatch.setenv("LLM_CLIENT_CREDENTIALS_STORE", "file")
     COOL_DOWNS.clear()  # ports and the closed address are shared by all tests
     return home
 

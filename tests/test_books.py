@@ -68,7 +68,7 @@ def test_project_is_else_the_git_repository_that_the_process_is_in(
     for name in ("website", "shop"):
         (tmp_path / name / ".git").mkdir(parents=True)
         (tmp_path / name / ".git" / "HEAD").touch()
-    asked = books({"LLM_CLIENT_PROJECT": ""})
+    asked = books({"LLM_CLIENT_PROJECT": " ", "LLM_CLIENT_SESSION": ""})
     found = []
     for name in ("website", "shop", "."):
         monkeypatch.chdir(tmp_path / name)

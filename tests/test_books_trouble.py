@@ -71,11 +71,6 @@ def test_ledger_can_be_turned_off(
     assert data.exists() is is_on
 
 
-def test_switch_that_is_neither_on_nor_off_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="LLM_CLIENT_LEDGER is 'maybe'"):
-        books({"LLM_CLIENT_LEDGER": "maybe"})
-
-
 @pytest.mark.parametrize(
     ("settings", "config", "said"),
     [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +72,7 @@ def test_nothing_configured_leaves_usual_ports_and_what_is_built_in() -> None:
         pytest.param({"OPENAI_API_KEY": KEY}, {"openai"}, id="key"),
         pytest.param({"LLM_CLIENT_XAI_API_KEY": KEY}, {"xai"}, id="own key"),
         pytest.param({"OPENAI_API_KEY": ""}, set(), id="empty"),
+        pytest.param({"OPENAI_API_KEY": " ", "OLLAMA_HOST": " "}, set(), id="blank"),
         pytest.param({"GEMINI_API_KEY": KEY, "GROQ_API_KEY": KEY}, {"gemini", "groq"}, id="two"),
         pytest.param({"GITHUB_TOKEN": KEY, "LLAMA_API_KEY": KEY}, set(), id="for other purposes"),
         pytest.param({"LLM_CLIENT_GITHUB_API_KEY": KEY}, {"github"}, id="for this purpose"),
@@ -147,6 +150,25 @@ def test_server_that_is_configured_is_not_looked_for_again() -> None:
     assert {entry.name for entry in entries if entry.origin == "usual"} == USUAL - {*names}
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("name", ["llamacpp", "mlx", "work"])
+def test_server_that_is_configured_is_not_listed_again_by_its_port(name: str, host: str) -> None:
+    settings = Settings(providers={name: ProviderSettings(base_url=f"http://{host}:8080/v1")})
+    addresses = [
+        target.base_url
+        for entry in configured_providers(settings, {})
+        for target in entry.targets
+        if ":8080" in target.base_url
+    ]
+    assert addresses == [f"http://{host}:8080/v1"]
+
+
+def test_usual_port_of_another_machine_says_nothing_of_this_one() -> None:
+    settings = Settings(providers={"work": ProviderSettings(base_url="http://h:8080/v1")})
+    entries = configured_providers(settings, {})
+    assert {entry.name for entry in entries if entry.origin == "usual"} == USUAL
+
+
 def test_model_given_by_its_path_is_another_than_the_server() -> None:
     settings = Settings(
         profiles={"path": Profile(model="mlx//models/x"), "server": Profile(model="mlx/y")}
@@ -206,6 +228,37 @@ def test_built_in_model_may_always_lack() -> None:
 
     assert entry.name == "embedded"
     assert entry.may_lack(ConfigurationError("the extra is not installed"))
+
+
+def test_commands_that_print_keys_run_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the other to have begun; a variable spares its provider the command."""
+    wait = "cd $0; touch $1; until test -e $2; do sleep 0.01; done; echo the-key-of-$1"
+    own = {
+        name: ProviderSettings(api_key_command=("sh", "-c", wait, str(tmp_path), name, other))
+        for name, other in (("openai", "groq"), ("groq", "openai"), ("xai", "xai"))
+    }
+    entries = found(Settings(providers=own), PATH=os.environ["PATH"], XAI_API_KEY=KEY)
+
+    keys = {name: entry.targets[0].api_key for name, entry in entries.items()}
+    assert keys == {
+        "openai": Secret("the-key-of-openai"),
+        "groq": Secret("the-key-of-groq"),
+        "xai": Secret(KEY),
+    }
+    assert sorted(os.listdir(tmp_path)) == ["groq", "openai"]
+
+
+def test_command_that_fails_is_a_matter_of_its_provider() -> None:
+    environ = {"LLM_CLIENT_VLLM_API_KEY_COMMAND": "false", "PATH": os.environ["PATH"]}
+    own = {name: ProviderSettings(api_key_command=("false",)) for name in ("openai", "nosuch")}
+    entries = configured_providers(Settings(providers=own), environ)
+
+    failed = {entry.name: str(entry.error) for entry in entries if entry.error is not None}
+    assert failed.keys() == {"openai", "nosuch", "vllm"}
+    assert "'vllm', 'false', failed with exit status 1" in failed["vllm"]
+    assert "ollama" in {entry.name for entry in entries}
 
 
 # --- who listens ------------------------------------------------------------------------------
@@ -323,3 +376,24 @@ def test_nobody_to_ask_is_no_answer() -> None:
 
 def test_every_local_server_is_in_the_catalog() -> None:
     assert all(CATALOG[name].base_url.startswith("http://localhost") for name in LOCAL_SERVERS)
+
+
+def test_provider_that_variables_name_is_configured_with_their_address() -> None:
+    environ = {
+        "LLM_CLIENT_PROVIDER": "OpenAI",
+        "LLM_CLIENT_BASE_URL": "http://127.0.0.1:9/v1",
+        "OPENAI_API_KEY": "sk-test",
+    }
+
+    found = {entry.name: entry for entry in configured_providers(Settings(), environ)}
+
+    assert found["openai"].origin == "named"
+    assert [target.base_url for target in found["openai"].targets] == ["http://127.0.0.1:9/v1"]
+
+
+def test_address_of_variables_alone_is_configured() -> None:
+    environ = {"LLM_CLIENT_BASE_URL": "http://127.0.0.1:9", "LLM_CLIENT_MODEL": "m"}
+
+    found = {entry.name: entry for entry in configured_providers(Settings(), environ)}
+
+    assert [target.spec for target in found["openai-compatible"].targets] == ["openai-compatible"]

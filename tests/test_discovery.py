@@ -204,5 +204,5 @@ def test_both_ports_of_llama_cpp_are_tried(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_model_without_a_provider_that_is_found_nowhere_is_named() -> None:
     with pytest.raises(ConfigurationError, match="which provider has the model 'gpt-5'") as caught:
-        discover(Settings(), {}, model="gpt-5")
+        discover(Settings(), os.environ, model="gpt-5")
     assert "`openai/gpt-5`" in (caught.value.hint or "")

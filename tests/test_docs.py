@@ -120,7 +120,9 @@ def test_documented_command_as_written_succeeds(
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() or ">" in command
+    # What changes the configuration has no answer: what was done is a note.
+    told = done.stdout + (done.stderr if command.startswith("llm-client config ") else "")
+    assert told.strip() or ">" in command
     assert "Traceback" not in done.stderr
 
 

@@ -41,8 +41,9 @@ def fields_of(kind: type[LLMError]) -> dict[str, Any]:
     return {"hint": "do `this`", "partial": "so far"}
 
 
-def test_public_names_are_the_tree_and_two_aliases() -> None:
-    others = {"InsecureConnectionWarning", "LLMConnectionError", "LLMTimeoutError"}
+def test_public_names_are_the_tree_its_aliases_and_warnings() -> None:
+    others = {"CredentialStoreWarning", "InsecureConnectionWarning"}
+    others |= {"LLMConnectionError", "LLMTimeoutError"}
     assert exceptions.__all__ == sorted({*CLASSES, *others})
     assert exceptions.LLMConnectionError is exceptions.ConnectionError
     assert exceptions.LLMTimeoutError is exceptions.TimeoutError

@@ -169,16 +169,19 @@ def test_no_time_to_live_leaves_no_old_list(stored: Path) -> None:
 
 
 def test_variable_says_how_long_a_list_lives(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fault_server(listed("one"), listed("two")) as server, client_of(server) as client:
-        client.list_models()
+    with fault_server(listed("one"), listed("two")) as server:
+        with client_of(server) as client:
+            client.list_models()
         grow_old(stored, 400)
         monkeypatch.setenv("LLM_CLIENT_CACHE_TTL", "500")
-        assert ids(client.list_models()) == ["one"]
+        with client_of(server) as client:
+            assert ids(client.list_models()) == ["one"]
         monkeypatch.setenv("LLM_CLIENT_CACHE_TTL", "x")
-        with pytest.raises(ConfigurationError, match="LLM_CLIENT_CACHE_TTL 'x'"):
-            client.list_models()
+        with pytest.raises(ConfigurationError, match="LLM_CLIENT_CACHE_TTL must be a number of"):
+            client_of(server)
         monkeypatch.delenv("LLM_CLIENT_CACHE_TTL")
-        assert ids(client.list_models()) == ["two"]
+        with client_of(server) as client:
+            assert ids(client.list_models()) == ["two"]
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"time": 1', b"{}"], ids=["empty", "torn", "foreign"])

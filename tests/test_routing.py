@@ -92,14 +92,14 @@ def test_dialect_of_the_file_is_spoken(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(
         '[providers.box]\nbase_url = "http://127.0.0.1:1"\ndialect = "anthropic"\n'
-        'headers = { x-team = "ours", x-team-token = "secret-of-the-team" }\n'
+        'headers = { x-title = "ours", x-team-token = "secret-of-the-team" }\n'
     )
     with LLMClient("box/m", config_path=file) as client:
         request = client.preview("hi")
 
     assert request.url == "http://127.0.0.1:1/v1/messages"
     shown = request.shown_headers()
-    assert (shown["x-team"], shown["x-team-token"]) == ("ours", "***")
+    assert (shown["x-title"], shown["x-team-token"]) == ("ours", "***")
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,12 @@ def test_dialect_of_the_file_is_spoken(tmp_path: Path) -> None:
 def test_key_that_is_there_for_something_else_chooses_nothing(variable: str) -> None:
     with pytest.raises(ConfigurationError, match="Nothing says which model to use"):
         discover(Settings(), {**os.environ, variable: "key-0123456789"})
+
+
+def test_blank_key_chooses_nothing() -> None:
+    environ = {**os.environ, "OPENAI_API_KEY": " ", "GROQ_API_KEY": "key-0123456789"}
+
+    assert discover(Settings(), environ).target.provider.name == "groq"
 
 
 @pytest.mark.parametrize(
@@ -126,9 +132,31 @@ def test_first_of_several_keys_is_that_of_the_preferred_provider(
     assert discover(Settings(), environ).target.provider.name == chosen
 
 
-def test_model_by_its_path_is_not_probed_as_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_that_a_variable_names_is_chosen_where_no_server_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MLX_MODEL_PATH", "/models/x")
+    monkeypatch.setenv("OPENAI_API_KEY", "key-0123456789")
     monkeypatch.delenv("LLM_CLIENT_MLX_BASE_URL")
 
-    with pytest.raises(ConfigurationError, match="Nothing says which model to use"):
-        discover(Settings(), os.environ)
+    choice = discover(Settings(), os.environ)
+
+    assert (choice.target.spec, choice.target.base_url) == ("mlx//models/x", "mlx://local/v1")
+    assert choice.reason == "MLX_MODEL_PATH names its model and no local server can be used"
+    with LLMClient() as client:
+        assert (client.target.spec, client.target.base_url) == (
+            choice.target.spec,
+            choice.target.base_url,
+        )
+    assert discover(Settings(), os.environ, model="m").target.provider.name == "openai"
+
+
+def test_server_that_answers_comes_before_a_model_that_a_variable_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed = respond(200, [("Content-Type", "application/json")], b'{"data":[{"id":"one"}]}')
+    monkeypatch.setenv("MLX_MODEL_PATH", "/models/x")
+    monkeypatch.delenv("LLM_CLIENT_MLX_BASE_URL")
+    with fault_server(listed) as server:
+        monkeypatch.setenv("LLM_CLIENT_LMSTUDIO_BASE_URL", server.url)
+        assert discover(Settings(), os.environ).target.spec == "lmstudio/one"

@@ -168,7 +168,7 @@ def test_routing_to_what_is_no_profile_says_where_it_stands(
 ) -> None:
     world.serve("one")
     made = world.write(f'[profiles.default]\nmodel = "one/m"\n[routing]\nvision = "{name}"\n')
-    with pytest.raises(ConfigurationError, match=rf"`\[routing\]` names '{name}'") as caught:
+    with pytest.raises(ConfigurationError, match=rf"line 4: routing.vision has '{name}'") as caught:
         ask(PICTURE, {}, **made)
     assert caught.value.hint == "Profiles in the configuration: default."
     assert world.asked == []
@@ -258,7 +258,7 @@ def test_prompt_over_the_window_asks_who_reads_more_and_that_is_said(
 
 
 def test_prompt_that_nobody_can_read_is_refused_everywhere(ask: Ask, world: World) -> None:
-    world.serve("one", "four", "spare")
+    world.serve("one", "two", "three", "four", "spare")
     small = dict.fromkeys(("one", "four", "spare"), "options = { num_ctx = 4096 }")
 
     with pytest.raises(ContextLengthError, match="spare/m reads 4,096"):
@@ -315,7 +315,7 @@ def test_model_of_a_routed_server_is_asked_for_once(world: World) -> None:
 
 
 def test_task_holds_for_streams_and_text_completions_too(world: World) -> None:
-    world.serve("one", "two", "spare")
+    world.serve("one", "two", "three", "four", "spare")
     with LLMClient(**world.write(ROUTING), task="planning") as client:
         with client.stream("hi") as stream:
             list(stream)

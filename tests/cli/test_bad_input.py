@@ -152,6 +152,17 @@ def test_unknown_model_names_the_nearest() -> None:
     assert [request.path for request in server.requests] == ["/v1/chat/completions", "/v1/models"]
 
 
+def test_unknown_model_that_is_listed_is_not_what_was_meant() -> None:
+    """MLX lists the model that `MLX_MODEL_PATH` names, whether it is there or not."""
+    models = {"data": [{"id": "x-mine"}, {"id": "x-mines"}]}
+    with fault_server(
+        error(404, "no such model", code="model_not_found"),
+        respond(headers=[("Content-Type", "application/json")], body=json.dumps(models).encode()),
+    ) as server:
+        result = run("generate", "-u", server.url, "-m", "x-mine", "hi")
+    assert "Did you mean 'x-mines'?" in result.stderr
+
+
 def test_unknown_model_without_a_near_one_lists_what_there_is() -> None:
     models = {"data": [{"id": f"model-{number}"} for number in range(12)]}
     with fault_server(

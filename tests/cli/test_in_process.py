@@ -25,6 +25,7 @@ from llm_client.cli.output import TerminalSink, WholeSink
 from llm_client.cli.progress import Progress, Spinner
 from llm_client.cli.prompt_input import build_prompt
 from llm_client.cli.reasoning import ReasoningNotes
+from llm_client.cli.report import in_a_line
 from llm_client.cli.signals import Terminated, termination_raises
 from llm_client.exceptions import (
     LLMServiceError,
@@ -257,6 +258,28 @@ def test_input_without_a_descriptor_is_read_without_a_hint() -> None:
     assert prompt == "hi\n\ninput"
 
 
+@pytest.mark.parametrize(
+    ("why", "hint", "line"),
+    [
+        ("Invalid API Key", "Replace it.", "Invalid API Key. Replace it."),
+        ("Refused.", "Replace it.", "Refused. Replace it."),
+        ("Refused", "", "Refused"),
+        ("", "Replace it.", "Replace it."),
+        ("Two\nlines", "One\nof:", "Two lines. One of:"),
+    ],
+)
+def test_error_in_a_line_parts_what_failed_from_what_to_do(why: str, hint: str, line: str) -> None:
+    assert in_a_line(why, hint) == line
+
+
+def test_spinner_leaves_room_for_an_echoed_interrupt() -> None:
+    spinner = Spinner(make_environment(terminal=True), "waiting for " + "x" * 200)
+    try:
+        assert len(spinner._line(1, 3) + "^C") < 80
+    finally:
+        spinner.stop()
+
+
 def test_spinner_is_ascii_where_the_terminal_is() -> None:
     stderr = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     environment = make_environment(stderr=cast("io.StringIO", stderr), terminal=True)
@@ -385,7 +408,9 @@ def test_leaving_has_a_status(
     assert application.run() == status
 
 
-def test_abort_and_a_bug_leave_differently(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abort_and_a_bug_leave_differently(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import typer
 
     def fail(error: Exception) -> None:
@@ -396,8 +421,12 @@ def test_abort_and_a_bug_leave_differently(monkeypatch: pytest.MonkeyPatch) -> N
 
     fail(typer.Abort())
     assert application.run() == ExitStatus.FAILED
-    fail(ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
+    assert capsys.readouterr().err == ""
+    fail(ZeroDivisionError("sk-proj-0123456789abcdef"))
+    assert application.run() == ExitStatus.FAILED
+    assert "Something unforeseen went wrong: ZeroDivisionError: ***" in capsys.readouterr().err
+    fail(BrokenPipeError())
+    with pytest.raises(BrokenPipeError):  # nobody reads any more, which is nobody's fault
         application.run()
 
 

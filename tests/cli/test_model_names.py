@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,9 +15,7 @@ from llm_client.storage.model_cache import ModelCache
 from llm_client.types.config import LLMConfig, Settings
 from llm_client.types.models import ModelInfo
 
-from .program import SECONDS, environment
-
-PROGRAM = f"#!{sys.executable}\nfrom llm_client.__main__ import main\nmain()\n"
+from .program import run
 
 
 @pytest.fixture(autouse=True)
@@ -77,29 +72,24 @@ def test_failure_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("llm-client generate -m openai/gpt", ["openai/gpt-5", "openai/gpt-5-mini"]),
-        ("llm-client generate -p openai -m gpt", ["gpt-5", "gpt-5-mini"]),
-        ("llm-client models show o", ["ollama/llama3.2:1b", "openai/gpt-5", "openai/gpt-5-mini"]),
+        ("generate -m openai/gpt", ["openai/gpt-5", "openai/gpt-5-mini"]),
+        ("generate -p openai -m gpt", ["gpt-5", "gpt-5-mini"]),
+        ("models show o", ["ollama/llama3.2:1b", "openai/gpt-5", "openai/gpt-5-mini", "openai/o3"]),
     ],
 )
 def test_program_answers_tab_without_asking_anybody(
-    tmp_path: Path, line: str, names: list[str]
+    line: str, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "llm-client"
-    program.write_text(PROGRAM)
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    done = subprocess.run(
-        [program],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={
-            **environment(),
-            "_LLM_CLIENT_COMPLETE": "complete_bash",
-            "COMP_WORDS": line,
-            "COMP_CWORD": str(len(line.split()) - 1),
-        },
-    )
+    monkeypatch.setenv("_LLM_CLIENT_COMPLETE", "fish")
+    result = run(*line.split())
+    assert result.text.split() == ["words", *names]
+    assert (result.status, result.stderr) == (0, "")
 
-    assert done.stdout.split()[: len(names)] == names
-    assert (done.returncode, done.stderr) == (0, "")
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX rights")
+def test_cache_that_cannot_be_written_is_read(lists: Path) -> None:
+    lists.chmod(0o500)
+    try:
+        assert offered("", "openai") == ["gpt-5", "gpt-5-mini", "o3"]
+    finally:
+        lists.chmod(0o700)

@@ -100,7 +100,7 @@ def test_failing_ones_are_a_line_each_and_hold_up_nobody(monkeypatch: pytest.Mon
     assert all(line.startswith("error: ") for line in lines)
     assert "sk-live" not in result.stderr
     (groq,) = (line for line in lines if line.startswith("error: groq:"))
-    assert groq.endswith("Put a valid key into GROQ_API_KEY.")
+    assert groq.endswith("or run `llm-client creds set groq`.")
     (mistral,) = (line for line in lines if line.startswith("error: mistral:"))
     assert "for 1 s" in mistral
 
@@ -234,7 +234,6 @@ CONFIGURATION = """
 default_profile = "fast"
 [profiles]
 smart = "big"
-broken = "broken"
 [profiles.fast]
 model = "ollama/llama3.2"
 [profiles.big]
@@ -361,15 +360,13 @@ def test_json_has_the_hint_that_stderr_has(monkeypatch: pytest.MonkeyPatch, name
 def test_provider_that_there_is_not_names_the_configured_one_that_is_near(
     clean_environment: Path, arguments: list[str]
 ) -> None:
-    configure(
-        clean_environment,
-        '[providers.work]\nbase_url = "http://127.0.0.1:9/v1"\n[profiles.fast]\nmodel = "wrk/m"\n',
-    )
+    profile = '[profiles.fast]\nmodel = "wrk/m"\n' if "fast" in arguments else ""
+    configure(clean_environment, f'[providers.work]\nbase_url = "http://127.0.0.1:9/v1"\n{profile}')
     result = run("models", *arguments)
     assert result.status == ExitStatus.CONFIGURATION
-    assert "There is no provider 'wrk'." in result.stderr
+    assert "here is no provider 'wrk'." in result.stderr
     assert "Did you mean 'work'?" in result.stderr
-    assert len(result.stderr) < 200
+    assert result.stderr.count("\n") == 2
 
 
 def test_list_without_a_model_is_told() -> None:
@@ -421,7 +418,8 @@ def test_bad_time_to_live_names_the_variable(monkeypatch: pytest.MonkeyPatch) ->
     result = run("models")
 
     assert result.status == ExitStatus.CONFIGURATION
-    assert "LLM_CLIENT_CACHE_TTL '5m'" in result.stderr
+    assert "LLM_CLIENT_CACHE_TTL must be a number of seconds" in result.stderr
+    assert "unset LLM_CLIENT_CACHE_TTL" in result.stderr
 
 
 def test_profile_without_a_provider_is_told(clean_environment: Path) -> None:

@@ -176,7 +176,7 @@ def old(listing: Listing) -> Listing:
 def test_default_is_decided_as_discovery_does(
     listings: list[Listing], environ: dict[str, str], expected: tuple[str, str] | None
 ) -> None:
-    assert first_names(listings, environ) == expected
+    assert first_names(listings, Settings(), environ) == expected
 
 
 def test_profiles_mark_the_models_that_they_name() -> None:
@@ -190,7 +190,8 @@ def test_profiles_mark_the_models_that_they_name() -> None:
                 "bad": Profile(model="nosuch/x"),
                 "round": "round",
             }
-        )
+        ),
+        {},
     )
 
     assert marks.default == ("openai", "gpt-5")
@@ -198,7 +199,17 @@ def test_profiles_mark_the_models_that_they_name() -> None:
     assert marks.aliases("openai", "gpt-5", is_provider_default=False) == ("default", "z")
     assert marks.aliases("openai", "x", is_provider_default=True) == ("any",)
     assert marks.aliases("groq", "gpt-5", is_provider_default=True) == ()
-    assert not Marks(Settings()).is_decided
+    assert not Marks(Settings(), {}).is_decided
+
+
+def test_model_of_variables_is_the_default() -> None:
+    settings = Settings(profiles={"default": Profile(model="openai/gpt-5")})
+
+    marks = Marks(settings, {"LLM_CLIENT_MODEL": "Groq/x"})
+
+    assert (marks.default, marks.is_decided) == (("groq", "x"), True)
+    bare = Marks(Settings(), {"LLM_CLIENT_BASE_URL": "http://x"})
+    assert (bare.default, bare.is_decided) == (("openai-compatible", ""), True)
 
 
 def test_name_may_leave_out_what_ollama_adds() -> None:

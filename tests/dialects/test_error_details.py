@@ -73,7 +73,7 @@ def test_request_id_of_a_stream_is_in_its_error() -> None:
             403,
             "Country not supported",
             "openai does not allow this",
-            "The key in OPENAI_API_KEY may",
+            "The key for openai may",
         ),
         (403, "Invalid API key", "openai did not accept the key", "Put a valid key into"),
         (401, "no", "openai did not accept the key", "Put a valid key into"),

@@ -308,9 +308,15 @@ def test_long_body_is_cut_in_message_and_body() -> None:
 
 def test_authentication_hint_names_the_variables() -> None:
     assert error(401, provider="lmstudio").hint == (
-        "Put a valid key into LMSTUDIO_API_KEY or LM_API_TOKEN."
+        "Put a valid key into LMSTUDIO_API_KEY or LM_API_TOKEN, "
+        "or run `llm-client creds set lmstudio`."
     )
-    assert error(401, provider="mlx").hint == "Put a valid key into LLM_CLIENT_MLX_API_KEY."
+    assert error(401, provider="mlx").hint == (
+        "Put a valid key into LLM_CLIENT_MLX_API_KEY, or run `llm-client creds set mlx`."
+    )
+
+
+OLLAMA_KEY = "Put a valid key into OLLAMA_API_KEY, or run `llm-client creds set ollama`."
 
 
 @pytest.mark.parametrize(
@@ -320,9 +326,9 @@ def test_authentication_hint_names_the_variables() -> None:
             {"error": "unauthorized", "signin_url": "https://ollama.com/connect?x"},
             "Sign in at https://ollama.com/connect?x, or put a key into OLLAMA_API_KEY.",
         ),
-        ({"error": "unauthorized", "signin_url": 7}, "Put a valid key into OLLAMA_API_KEY."),
-        (b"no", "Put a valid key into OLLAMA_API_KEY."),
-        ([1], "Put a valid key into OLLAMA_API_KEY."),
+        ({"error": "unauthorized", "signin_url": 7}, OLLAMA_KEY),
+        (b"no", OLLAMA_KEY),
+        ([1], OLLAMA_KEY),
     ],
     ids=["url", "no text", "no json", "no object"],
 )
@@ -336,7 +342,7 @@ def test_ollama_sign_in_url_becomes_the_hint(body: object, hint: str) -> None:
 def test_ollama_403_with_an_explanation_is_about_permission() -> None:
     value = Ollama().error(Head(403, {}), b'{"error": "subscribe first"}', target("ollama"))
     assert value.message == "ollama does not allow this (403): subscribe first"
-    assert value.hint == "The key in OLLAMA_API_KEY may not be allowed to do this."
+    assert value.hint == "The key for ollama may not be allowed to do this."
 
 
 def test_ollama_401_without_a_body_is_about_the_key() -> None:

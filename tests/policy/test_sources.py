@@ -15,7 +15,8 @@ from llm_client.dialects import find_dialect
 from llm_client.policy.blanks import field_variables
 from llm_client.policy.route import key_variables, resolve_target
 from llm_client.providers.catalog import CATALOG
-from llm_client.types.config import LLMConfig, ProviderSettings, Settings
+from llm_client.routes import Routes
+from llm_client.types.config import LLMConfig, Profile, ProviderSettings, Settings
 from llm_client.types.http import HttpRequest
 from llm_client.types.request import LLMRequest
 from llm_client.types.target import ProviderField, ProviderSpec, variable_part
@@ -173,3 +174,96 @@ def test_field_of_the_strongest_source_is_used(
     assert any(value in text for text in texts), texts
     for other in set(values.values()) - {value}:
         assert not any(other in text for text in texts), texts
+
+
+KEYED = [row for row in ROWS if not row.is_in_process and row.name != "openai-compatible"]
+
+
+def everything() -> dict[str, str]:
+    """Return an environment with a key of every provider, and what their addresses need."""
+    environ = {"LLM_CLIENT_API_KEY": "key-of-the-address"}
+    for row in KEYED:
+        environ |= surroundings(row) | {row.own_key_variable: f"key-of-{row.name}"}
+    return environ
+
+
+def first_request(
+    environ: dict[str, str], config: LLMConfig, settings: Settings, profile: str | None = None
+) -> HttpRequest:
+    target = Routes(settings, environ).plan(config, profile).route[0].target
+    return find_dialect(target.provider.dialect).encode(
+        LLMRequest.build("hi", stream=False), target
+    )
+
+
+def keys_in(request: HttpRequest) -> set[str]:
+    texts = [request.url, *(text for _, text in request.headers)]
+    return {word for text in texts for word in re.findall(r"key-of-[a-z0-9-]+", text)}
+
+
+@pytest.mark.parametrize("row", KEYED, ids=lambda row: row.name)
+@pytest.mark.parametrize("how", ["provider", "spec", "profile"])
+def test_address_of_variables_is_left_aside_where_a_provider_is_named(
+    row: ProviderSpec, how: str
+) -> None:
+    """`LLM_CLIENT_BASE_URL` never gets the key of a provider that the code names."""
+    environ = everything() | {
+        "LLM_CLIENT_BASE_URL": "http://127.0.0.1:9/own",
+        "LLM_CLIENT_MODEL": "of-variable",
+    }
+    settings = Settings(profiles={"p": Profile(model=f"{row.name}/m")})
+    config = {
+        "provider": LLMConfig(provider=row.name, model="m"),
+        "spec": LLMConfig(model=f"{row.name}/m"),
+        "profile": LLMConfig(),
+    }[how]
+
+    request = first_request(environ, config, settings, "p" if how == "profile" else None)
+
+    assert "127.0.0.1:9" not in request.url
+    assert keys_in(request) == {f"key-of-{row.name}"}
+
+
+@pytest.mark.parametrize("row", KEYED, ids=lambda row: row.name)
+@pytest.mark.parametrize("by", ["file", "LLM_CLIENT_PROFILE"])
+def test_address_of_variables_has_no_key_of_the_profiles_provider(
+    row: ProviderSpec, by: str
+) -> None:
+    environ = everything() | {"LLM_CLIENT_BASE_URL": "http://127.0.0.1:9/own"}
+    if by.isupper():
+        environ[by] = "p"
+    settings = Settings(default_profile="p", profiles={"p": Profile(model=f"{row.name}/m")})
+
+    request = first_request(environ, LLMConfig(model="m"), settings)
+
+    assert request.url.startswith("http://127.0.0.1:9/own/")
+    assert keys_in(request) == {"key-of-the-address"}
+
+
+@pytest.mark.parametrize("row", KEYED, ids=lambda row: row.name)
+def test_provider_and_address_of_variables_belong_together(row: ProviderSpec) -> None:
+    environ = everything() | {
+        "LLM_CLIENT_BASE_URL": "http://127.0.0.1:9/own",
+        "LLM_CLIENT_PROVIDER": row.name,
+    }
+    settings = Settings(default_profile="p", profiles={"p": Profile(model="openai/gpt-4o")})
+
+    request = first_request(environ, LLMConfig(model="m"), settings)
+
+    assert request.url.startswith("http://127.0.0.1:9/own/")
+    assert keys_in(request) == {f"key-of-{row.name}"}
+
+
+@pytest.mark.parametrize("row", KEYED, ids=lambda row: row.name)
+def test_fallback_has_neither_address_nor_key_of_the_first(row: ProviderSpec) -> None:
+    environ = everything() | {
+        "LLM_CLIENT_BASE_URL": "http://127.0.0.1:9/own",
+        "LLM_CLIENT_FALLBACK": f"{row.name}/m",
+    }
+    links = Routes(Settings(), environ).plan(LLMConfig(model="m"), None).route
+
+    request = find_dialect(links[1].target.provider.dialect).encode(
+        LLMRequest.build("hi", stream=False), links[1].target
+    )
+    assert "127.0.0.1:9" not in request.url
+    assert keys_in(request) == {f"key-of-{row.name}"}

@@ -302,21 +302,13 @@ def test_all_lists_together_are_those_of_every_server_or_of_one_provider(
 
 
 @pytest.mark.parametrize(
-    ("ttl", "variable", "seconds"),
-    [
-        pytest.param(50.0, "60", 50.0, id="code"),
-        pytest.param(None, "60", 60.0, id="variable"),
-        pytest.param(None, " 6e1 ", 60.0, id="number"),
-        pytest.param(None, "", 70.0, id="empty"),
-        pytest.param(None, None, 70.0, id="configuration"),
-    ],
+    ("ttl", "seconds"),
+    [pytest.param(50.0, 50.0, id="code"), pytest.param(None, 70.0, id="settings")],
 )
-def test_lists_live_as_long_as_code_says_then_variable_then_configuration(
-    tmp_path: Path, ttl: float | None, variable: str | None, seconds: float
+def test_lists_live_as_long_as_code_says_then_the_settings(
+    tmp_path: Path, ttl: float | None, seconds: float
 ) -> None:
     environ = {"LLM_CLIENT_CACHE_DIR": str(tmp_path)}
-    if variable is not None:
-        environ["LLM_CLIENT_CACHE_TTL"] = variable
     cache = open_model_cache(Settings(models_ttl=70.0), environ, ttl=ttl)
     cache.store(TARGET, MODELS)
     (file,) = (tmp_path / "models").iterdir()
@@ -326,16 +318,3 @@ def test_lists_live_as_long_as_code_says_then_variable_then_configuration(
         stored = cache.load(TARGET)
         assert stored is not None
         assert stored.is_fresh is is_fresh
-
-
-@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "5m"])
-def test_variable_that_is_no_number_of_seconds_is_named(value: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        open_model_cache(Settings(), {"LLM_CLIENT_CACHE_TTL": value})
-
-    assert str(caught.value).startswith(f"LLM_CLIENT_CACHE_TTL {value!r} is no number of seconds")
-    assert "`export LLM_CLIENT_CACHE_TTL=300`" in (caught.value.hint or "")
-
-
-def test_variable_is_not_read_where_code_says_it() -> None:
-    open_model_cache(Settings(), {"LLM_CLIENT_CACHE_TTL": "soon"}, ttl=1.0)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from llm_client.exceptions import LLMServiceError
+from llm_client.types.health import HealthReport
 from llm_client.types.http import Head, HttpRequest, Timeouts
 from llm_client.types.messages import Message, Tool, ToolCall
-from llm_client.types.models import HealthReport, ModelInfo
+from llm_client.types.models import ModelInfo
 from llm_client.types.request import LLMRequest
 from llm_client.types.response import LLMResponse, StreamChunk, ToolCallDelta, Usage
 from llm_client.types.target import ProviderSpec, Quirks, Target

@@ -34,6 +34,13 @@ def test_whole_answer_has_text_and_usage(client: LLMClient) -> None:
     assert response.usage.completion_tokens == 8
 
 
+def test_health_has_its_model_and_needs_no_key(client: LLMClient) -> None:
+    report = client.health_check(timeout=30)
+    assert report, report.error
+    assert (report.reachable, report.model_present) == (True, True)
+    assert (report.key_accepted, report.loaded) == (None, ())
+
+
 def test_stream_has_text_reasoning_and_usage(client: LLMClient) -> None:
     with client.stream("/think") as stream:
         chunks = list(stream)
