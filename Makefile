@@ -7,7 +7,7 @@ VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 PEERS := .venv/$(VERSION)-peers
 
-.PHONY: demo test lint types contracts unit test-peers bench completions prices providers-table clean
+.PHONY: demo test lint types contracts unit test-peers bench completions prices providers-table settings-table clean
 
 demo: $(VENV)/.demo
 	@echo '$$ llm-client generate -p embedded "hi"'
@@ -36,11 +36,14 @@ PYTEST = $(BIN)/coverage run -m pytest
 
 unit: $(VENV)/.test
 	rm -f .coverage .coverage.*
-	@$(PYTEST) $(INSIDE) > .inside.log 2>&1 & inside=$$!; \
-	$(PYTEST) $(PROGRAM) > .program.log 2>&1 & program=$$!; \
-	$(PYTEST) $(INSIDE:%=--ignore=%) $(PROGRAM:%=--ignore=%); others=$$?; \
+	@# Each has temporary files of its own: pytest clears away those of older runs, of all it finds.
+	@temporary=$$(mktemp -d); mkdir $$temporary/a $$temporary/b $$temporary/c; \
+	PYTEST_DEBUG_TEMPROOT=$$temporary/a $(PYTEST) $(INSIDE) > .inside.log 2>&1 & inside=$$!; \
+	PYTEST_DEBUG_TEMPROOT=$$temporary/b $(PYTEST) $(PROGRAM) > .program.log 2>&1 & program=$$!; \
+	PYTEST_DEBUG_TEMPROOT=$$temporary/c \
+		$(PYTEST) $(INSIDE:%=--ignore=%) $(PROGRAM:%=--ignore=%); others=$$?; \
 	wait $$inside; inside=$$?; wait $$program; program=$$?; \
-	cat .inside.log .program.log; rm -f .inside.log .program.log; \
+	cat .inside.log .program.log; rm -rf .inside.log .program.log $$temporary; \
 	test $$inside -eq 0 -a $$program -eq 0 -a $$others -eq 0
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
@@ -59,6 +62,9 @@ prices: $(VENV)/.test
 
 providers-table: $(VENV)/.test
 	$(BIN)/python -m tests.providers.table
+
+settings-table: $(VENV)/.test
+	$(BIN)/python -m tests.settings_table
 
 clean:
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache build dist
