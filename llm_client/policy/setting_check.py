@@ -15,7 +15,15 @@ from ..types.secret import redact, without_password
 from .setting_kinds import ADDRESS, COMMAND, HEADER_NAME, TEXT, Kind, nearest
 from .setting_schema import children, join_key, nearest_setting
 
-__all__ = ["Names", "Place", "link_problem", "reference_problems", "shape_problems", "wrong_value"]
+__all__ = [
+    "Names",
+    "Place",
+    "link_problem",
+    "reference_problems",
+    "right_parts",
+    "shape_problems",
+    "wrong_value",
+]
 
 Names: TypeAlias = tuple[str, ...]
 """A setting's or a table's, from the root: `("pricing", "work/our-model", "input")`."""
@@ -65,6 +73,29 @@ def shape_problems(
             yield from _value_problems(setting.kind, here, item, place)
         else:
             yield from shape_problems(f"{where}.{step}" if where else step, here, item, place)
+
+
+def right_parts(table: object, names: Names = ()) -> dict[str, Any]:
+    """Return what of a table is right by itself, for a look at what it refers to.
+
+    Args:
+        table: the whole file, or a part of it; of anything else nothing is right.
+        names: those of the part.
+    """
+    parts: dict[str, Any] = {}
+    for name, value in table.items() if isinstance(table, Mapping) else ():
+        here = (*names, name)
+        if _is_right(here, value):
+            parts[name] = value
+        elif isinstance(value, Mapping) and _is_right(here, {}):
+            parts[name] = right_parts(value, here)
+    return parts
+
+
+def _is_right(names: Names, value: object) -> bool:
+    for name in reversed(names):
+        value = {name: value}
+    return next(shape_problems("", (), value, lambda _: ""), None) is None
 
 
 _UNTOLD: Final = (COMMAND, HEADER_NAME)

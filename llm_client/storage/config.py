@@ -91,22 +91,19 @@ class _Sources:
 
     def problems(self, environ: Mapping[str, str]) -> Iterator[ConfigurationError]:
         """Yield what is wrong; at the end `root` is whole, if that was nothing."""
-        from ..policy.setting_check import reference_problems, shape_problems
+        from ..policy.setting_check import reference_problems, right_parts, shape_problems
 
-        is_right = True
         if self._document is not None:
-            for problem in shape_problems("", (), self._document.table, self._place):
-                is_right = False
+            self.root = self._document.table
+            for problem in shape_problems("", (), self.root, self._place):
                 yield problem
-        if is_right and self._document is not None:
-            self.root = dict(self._document.table)
+                self.root = right_parts(self._document.table)
+            self.root = dict(self.root)
         try:
             self._overlay(environ)
         except ConfigurationError as problem:
-            is_right = False
             yield problem
-        if is_right:
-            yield from reference_problems(self.root, self._place)
+        yield from reference_problems(self.root, self._place)
 
     def _overlay(self, environ: Mapping[str, str]) -> None:
         """Put what variables say over what the file says, tables entry by entry."""

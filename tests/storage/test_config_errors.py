@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from llm_client.exceptions import ConfigurationError
-from llm_client.storage.config import load_settings
+from llm_client.storage.config import load_settings, problems
+from llm_client.storage.config_document import read_document
 
 
 def write(folder: Path, text: str, name: str = "config.toml") -> Path:
@@ -239,3 +241,25 @@ def test_budget_of_something_that_there_is_not_is_refused(
     with pytest.raises(ConfigurationError) as caught:
         load_settings(file)
     assert said in (caught.value.hint or "")
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'default_profile = "fsat"\n'
+        "[profiles.fast]\n"
+        'model = "opnai/gpt"\n'
+        'temperature = "hot"\n'
+        "[retry]\n"
+        'max_retries = "often"\n'
+    )
+    told = [str(problem) for problem in problems(read_document(file), {})]
+    lines = [int(re.findall(r"line (\d+)", text)[0]) for text in told]
+    assert sorted(lines) == [1, 3, 4, 6], told
+
+
+def test_references_of_a_wrong_file_are_looked_for_in_what_is_right(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('default_profile = {}\nprofiles = 3\n[routing]\nvision = ["x"]\n')
+    told = [str(problem) for problem in problems(read_document(file), {})]
+    assert len(told) == 3, told
