@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         Retrying,
         Waiting,
     )
-    from .types.health import HealthReport
+    from .types.health import HealthReport, LoadedModel
     from .types.http import HttpRequest
     from .types.messages import Message, Tool, ToolCall
     from .types.models import ModelInfo
@@ -110,7 +110,7 @@ _MODULES = {
         "Retrying",
         "Waiting",
     ),
-    "types.health": ("HealthReport",),
+    "types.health": ("HealthReport", "LoadedModel"),
     "types.http": ("HttpRequest",),
     "types.messages": ("Message", "Tool", "ToolCall"),
     "types.models": ("ModelInfo",),
@@ -157,6 +157,7 @@ __all__ = [
     "LLMServiceError",
     "LLMTimeoutError",
     "Labels",
+    "LoadedModel",
     "Message",
     "ModelInfo",
     "ModelNotFoundError",

@@ -74,8 +74,9 @@ def test_refused_key_is_told_with_the_way_out(llama_server_with_key: str, key: s
 
     assert not report
     assert (report.problem, report.reachable, report.key_accepted) == ("key", True, False)
+    what = "its key" if key is None else "a valid one"
     assert report.hint == (
-        "Put in a valid one: `llm-client creds set llamacpp`, or set LLAMACPP_API_KEY."
+        f"Put in {what}: `llm-client creds set llamacpp`, or set LLAMACPP_API_KEY."
     )
     assert report.named_models == ("demo",)
     assert report.model_present is None

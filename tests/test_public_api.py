@@ -45,6 +45,7 @@ NAMES = [
     "LLMServiceError",
     "LLMTimeoutError",
     "Labels",
+    "LoadedModel",
     "Message",
     "ModelInfo",
     "ModelNotFoundError",

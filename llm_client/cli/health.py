@@ -16,12 +16,12 @@ from ..configured import ask_all
 from ..exceptions import AuthenticationError, ConfigurationError, LLMError
 from ..health import DEFAULT_SECONDS, Examined
 from ..storage.config import load_settings
-from ..types.config import LLMConfig
+from ..types.config import LLMConfig, Settings
 from ..types.health import HealthReport, LoadedModel
 from ..types.secret import Secret
 from .environment import Environment
 from .exit_status import SCHEMA_VERSION, ExitStatus
-from .health_entries import all_entries, examine_entry, named_entry, unanswered
+from .health_entries import Entry, all_entries, examine_entry, named_entry, unanswered
 from .masking import known_secrets, masked
 from .output import write_json
 from .progress import Progress
@@ -115,11 +115,7 @@ def _reports(
         AuthenticationError: nobody is, but for a local server that wants a key.
     """
     settings = load_settings(command.config_path, environment.environ)
-    if command.names_one:
-        given = LLMConfig(provider=command.provider, model=command.model, base_url=command.base_url)
-        entries = [named_entry(given, command.profile, settings, environment.environ)]
-    else:
-        entries = all_entries(settings, environment.environ)
+    entries = _entries(command, settings, environment)
     named = [entry.name for entry in entries if entry.configured.origin != "usual"]
     progress.wait_for(", ".join(named) or "local servers")
     askings = [
@@ -157,6 +153,15 @@ def _reports(
             hint=_FIRST_STEPS,
         )
     return reports
+
+
+def _entries(
+    command: HealthCommand, settings: Settings, environment: Environment
+) -> Sequence[Entry]:
+    if not command.names_one:
+        return all_entries(settings, environment.environ)
+    given = LLMConfig(provider=command.provider, model=command.model, base_url=command.base_url)
+    return [named_entry(given, command.profile, settings, environment.environ)]
 
 
 def _masked(report: HealthReport, secrets: Sequence[Secret]) -> HealthReport:

@@ -156,7 +156,8 @@ def what_to_do(problem: Problem, error: LLMError, target: Target) -> str | None:
             variable = (*row.key_env, row.own_key_variable)[0]
             if row.name == COMPATIBLE:
                 return f"Put a valid key into {variable}: `export {variable}=…`."
-            return f"Put in a valid one: `llm-client creds set {row.name}`, or set {variable}."
+            what = "a valid one" if target.api_key or target.basic_auth else "its key"
+            return f"Put in {what}: `llm-client creds set {row.name}`, or set {variable}."
         case "loading":
             return f"Ask again in a while: `llm-client health {_naming(target)}`."
     slow = "If it is only slow, allow more: `llm-client health --timeout SECONDS`."

@@ -84,7 +84,7 @@ def health_lines(reports: Iterable[HealthReport]) -> list[str]:
                 one_line(report.provider),
                 report.problem or "healthy",
                 _rounded(report.latency_ms),
-                {True: "accepted", False: "refused", None: ""}[report.key_accepted],
+                "" if report.key_accepted is None else _key(report),
                 {True: "present", False: "missing", None: ""}[report.model_present],
                 one_line(report.version or ""),
                 ",".join(f"{one_line(it.model)}={it.context or ''}" for it in report.loaded),
@@ -101,7 +101,7 @@ def health_lines(reports: Iterable[HealthReport]) -> list[str]:
 def _cells(report: HealthReport) -> tuple[str, ...]:
     return (
         one_line(report.provider),
-        _WORDS[report.problem],
+        "key missing" if _key(report) == "missing" else _WORDS[report.problem],
         _milliseconds(report.latency_ms),
         _key(report),
         one_line(_model(report)),
@@ -126,7 +126,7 @@ def _rate(report: HealthReport) -> str:
 
 def _key(report: HealthReport) -> str:
     if report.key_accepted is not None:
-        return "accepted" if report.key_accepted else "refused"
+        return "accepted" if report.key_accepted else "refused" if report.has_key else "missing"
     return "unknown" if report.has_key and report.reachable else ""
 
 
