@@ -18,16 +18,24 @@ from .exit_status import ExitStatus, UsageError
 
 __all__ = ["application", "run"]
 
-_COMMANDS = ("generate", "models", "usage", "health", "config", "creds")
-"""Each is declared by `register` in the module of its name under `commands`."""
+_COMMANDS = {
+    "generate": "Answer one prompt: from arguments, files and standard input.",
+    "models": "List the models of all configured providers, or of one.",
+    "health": "Check whether providers answer, take the key, have the model.",
+    "usage": "Show what was used: calls, tokens, cost, waits.",
+    "config": "Make, show, change and check the configuration file.",
+    "creds": "Keep keys: in the system's keyring, or in a file.",
+}
+"""Each is declared by `register` in the module of its name under `commands`; here is what the help of
+the program says of it."""
 _SCRIPT_FLAGS = ("--install-completion", "--show-completion")
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
     """Return the application, with the command that the arguments name, or all.
 
-    Help and completion may want all. Declaring one costs every start what its flags cost: a
-    millisecond or two.
+    Declaring one costs every start what its flags cost: a millisecond or two. So the help of the
+    program has only their names, and no arguments at all stand for the whole.
     """
     app = typer.Typer(
         name="llm-client",
@@ -40,9 +48,17 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(root)
     named = next((word for word in arguments if not word.startswith("-")), None)
+    if arguments and named is None:
+        for name, about in _COMMANDS.items():
+            app.command(name, help=about)(_not_called)
+        return app
     for name in (named,) if named in _COMMANDS else _COMMANDS:
         import_module(f".commands.{name}", __package__).register(app)
     return app
+
+
+def _not_called() -> None:
+    """Stand for a command where no command is named."""
 
 
 def root(
@@ -74,7 +90,7 @@ def run() -> int:
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
     try:
-        app = application(sys.argv[1:])
+        app = application(sys.argv[1:] or ["--help"])
         status = app(standalone_mode=False, prog_name=_name_for_scripts(sys.argv[1:]))
     except SystemExit as leaving:
         return _status_of(leaving)

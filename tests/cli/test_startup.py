@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from llm_client.cli.app import application
 
 from ..support.fault_server import fault_server
-from .program import SECONDS, answer, environment
+from .program import SECONDS, answer, environment, run
 from .terminal import terminal
 
 HEAVY = {
@@ -89,6 +92,17 @@ def test_version_imports_nothing_but_itself(flag: str) -> None:
 
 def test_help_imports_no_httpx_and_no_rich() -> None:
     assert (imported("generate", "--help") - bare()) & {"httpx", "rich", "ssl"} == set()
+
+
+def test_help_of_the_program_declares_no_command_and_names_all() -> None:
+    commands = typer.main.get_command(application([])).commands  # type: ignore[attr-defined]
+    help = run("--help").stdout.decode()
+    told = {line.split()[0] for line in help.partition("Commands:")[2].splitlines() if line}
+
+    assert told == set(commands), help
+    assert "..." not in help.partition("Commands:")[2], "a summary is too long for 80 columns"
+    modules = imported("--help")
+    assert not {name for name in modules if name.startswith("llm_client.cli.commands.")}
 
 
 def test_usage_error_imports_no_httpx() -> None:
